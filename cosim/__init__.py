@@ -1,0 +1,1 @@
+"""The bridge: ngspice campaigns, data sets, cross-validation, sign-off, reports and the command line."""

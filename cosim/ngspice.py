@@ -1,0 +1,121 @@
+"""The ngspice program: which one, what it can do, and one batch process per deck."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosim.errors import InputError
+from cosim.rawfile import read_raw
+
+OLDEST = 39
+INSTALL_HINT = "install it (Debian, Ubuntu: sudo apt-get install ngspice) or set FGCOSIM_NGSPICE to its path"
+_FATAL = re.compile(
+    r"singular matrix|timestep too small|simulation\(s\) aborted|doanalyses:|no convergence|unknown (?:subckt|model)|"
+    r"could not find a valid modelname|syntax error|fatal",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Ngspice:
+    """An ngspice binary: ``path``, its release ``version`` and whether it has the KLU solver."""
+
+    path: str
+    version: int
+    klu: bool
+
+    @property
+    def name(self) -> str:
+        """For provenance, e.g. ``ngspice-46``."""
+        return f"ngspice-{self.version}"
+
+    def options(self) -> dict[str, float | str | None]:
+        """Simulator options of a campaign: 74 dB against tolerances a thousand times tighter (``scripts/bench_spice``).
+
+        One thread: ngspice's own OpenMP slows these circuits down. Gear, because the trapezoidal rule makes the
+        currents through the coupling capacitors ring. The charge of a floating gate is some 1e-15 C.
+        """
+        options: dict[str, float | str | None] = {
+            "num_threads": 1, "method": "gear", "gmin": 1e-15, "reltol": 1e-3, "abstol": 1e-14, "vntol": 1e-7,
+            "chgtol": 1e-16,
+        }  # fmt: skip
+        if self.klu:
+            options["klu"] = None
+        return options
+
+
+@dataclass(frozen=True)
+class RunFailure(Exception):
+    """Why one ngspice process gave no usable result."""
+
+    reason: str
+    log: str = ""
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+def find_ngspice() -> Ngspice:
+    """The binary that ``FGCOSIM_NGSPICE`` names, else ``ngspice`` on the path.
+
+    Raises :class:`InputError` with the remedy where there is none or it is older than release 39.
+    """
+    wanted = os.environ.get("FGCOSIM_NGSPICE") or "ngspice"
+    path = shutil.which(wanted)
+    if path is None:
+        raise InputError(f"ngspice: '{wanted}' not found: {INSTALL_HINT}")
+    try:
+        text = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=30, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise InputError(f"ngspice: {path} does not run ({error}): {INSTALL_HINT}") from None
+    match = re.search(r"ngspice-(\d+)", text)
+    if not match:
+        raise InputError(f"ngspice: {path} --version names no release: {INSTALL_HINT}")
+    version = int(match.group(1))
+    if version < OLDEST:
+        raise InputError(f"ngspice: {path} is release {version}, at least {OLDEST} is needed: {INSTALL_HINT}")
+    return Ngspice(path=path, version=version, klu="KLU" in text)
+
+
+def run_deck(engine: Ngspice, deck: str, timeout_s: float, keep: Path | None = None) -> dict[str, NDArray[np.float64]]:
+    """Run ``deck`` in a folder of its own and return its vectors; ``keep`` also writes the deck there.
+
+    Raises :class:`RunFailure` unless ngspice ends by itself, reports no fatal error and leaves a whole raw file.
+    """
+    with tempfile.TemporaryDirectory(prefix="fgcosim-") as folder:
+        deck_path, raw_path = Path(folder) / "deck.cir", Path(folder) / "deck.raw"
+        deck_path.write_text(deck, encoding="utf-8")
+        if keep is not None:
+            keep.parent.mkdir(parents=True, exist_ok=True)
+            keep.write_text(deck, encoding="utf-8")
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "LC_ALL": "C"}
+        try:
+            done = subprocess.run(
+                [engine.path, "-n", "-b", "-r", str(raw_path), str(deck_path)],
+                capture_output=True, text=True, errors="replace", timeout=timeout_s, check=False, env=environment,
+                cwd=folder, stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            raise RunFailure(f"did not finish within {timeout_s:.0f} s") from None
+        except OSError as error:
+            raise RunFailure(f"could not be started: {error}") from None
+        log = done.stdout + done.stderr
+        fatal = _FATAL.search(log)
+        if fatal:
+            line = next(line for line in log.splitlines() if fatal.group(0) in line)
+            raise RunFailure(f"reported '{line.strip()[:120]}'", log)
+        if done.returncode != 0:
+            raise RunFailure(f"ended with status {done.returncode}", log)
+        try:
+            return read_raw(raw_path)
+        except (OSError, ValueError) as error:
+            raise RunFailure(f"left no whole raw file ({type(error).__name__})", log) from None

@@ -1,0 +1,120 @@
+"""Sampling plans: which cells and durations a campaign simulates, and what each run is for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosim.errors import InputError
+from cosim.programming import ReadCurve
+from netlists.design import Design
+
+ROLES = ("fit", "patterns", "weights", "network", "one_hot")
+"""What a run is for: ``fit`` is all a fit may see; ``patterns`` has the fit's cells and unseen durations; ``weights``
+unseen cells and durations; ``network`` unseen cells and a network's durations; ``one_hot`` reads matrix 0 row by row."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Runs of a campaign: ``cells`` [B, N, M] (V or S), ``duration`` [n, N] s, ``weights_index`` [n], ``role`` [n]."""
+
+    cells: NDArray[np.float64]
+    duration: NDArray[np.float64]
+    weights_index: NDArray[np.int64]
+    role: tuple[str, ...]
+    seed: int
+
+    def __len__(self) -> int:
+        return len(self.duration)
+
+    def only(self, *roles: str) -> Plan:
+        """The runs of these roles."""
+        keep = [k for k, role in enumerate(self.role) if role in roles]
+        return replace(
+            self,
+            duration=self.duration[keep],
+            weights_index=self.weights_index[keep],
+            role=tuple(self.role[k] for k in keep),
+        )
+
+
+@dataclass(frozen=True)
+class PlanSize:
+    """How many transients of each kind a plan holds."""
+
+    fit: int = 10
+    fit_matrices: int = 7
+    patterns: int = 8
+    weights: int = 8
+    network: int = 6
+
+
+def standard_plan(
+    design: Design,
+    curve: ReadCurve,
+    seed: int = 0,
+    size: PlanSize | None = None,
+    network_duration: NDArray[np.float64] | None = None,
+) -> Plan:
+    """The plan of a whole cross-validated fit.
+
+    Cells are log-uniform in read current over the design's weight range. The fit's durations are N equally spaced
+    widths in random order, so that every transient passes through N usable slots. ``network_duration`` [k, N] s are
+    pulse widths that a network produces; ``size.network`` of them are drawn for role ``network``.
+    """
+    size = size or PlanSize()
+    rng = np.random.default_rng(seed)
+    rows, columns = design.array.rows, design.array.columns
+    matrices = size.fit_matrices + size.weights
+    low, high = np.log(design.weights.current_min), np.log(design.weights.current_max)
+    cells = curve.state_for(np.exp(rng.uniform(low, high, (matrices, rows, columns))))
+    runs: list[tuple[str, int, NDArray[np.float64]]] = []
+    for k in range(size.fit):
+        matrix = 0 if k >= size.fit_matrices else k
+        runs.append(("fit", matrix, _spread(rng, design)))
+    runs += [("patterns", int(rng.integers(size.fit_matrices)), _random(rng, design)) for _ in range(size.patterns)]
+    runs += [("weights", size.fit_matrices + k, _random(rng, design)) for k in range(size.weights)]
+    if network_duration is not None:
+        runs += [
+            ("network", size.fit_matrices + k % size.weights, widths)
+            for k, widths in enumerate(_draw(rng, design, network_duration, size.network))
+        ]
+    for row in range(rows):
+        widths = np.zeros(rows)
+        widths[row] = design.read.t_max
+        runs.append(("one_hot", 0, widths))
+    return Plan(
+        cells=cells,
+        duration=np.array([widths for _, _, widths in runs]),
+        weights_index=np.array([matrix for _, matrix, _ in runs], dtype=np.int64),
+        role=tuple(role for role, _, _ in runs),
+        seed=seed,
+    )
+
+
+def _spread(rng: np.random.Generator, design: Design) -> NDArray[np.float64]:
+    rows = design.array.rows
+    return rng.permutation(np.arange(1, rows + 1) / rows) * design.read.t_max
+
+
+def _random(rng: np.random.Generator, design: Design) -> NDArray[np.float64]:
+    """Random codes of the design's resolution; the share of idle rows differs from run to run."""
+    top = 2**design.read.bits - 1
+    codes = rng.integers(0, top + 1, design.array.rows)
+    codes[rng.random(design.array.rows) < rng.choice([0.0, 0.25, 0.5])] = 0
+    if not codes.any():
+        codes[rng.integers(design.array.rows)] = top
+    return codes * design.read.t_max / top
+
+
+def _draw(
+    rng: np.random.Generator, design: Design, duration: NDArray[np.float64], count: int
+) -> NDArray[np.float64]:
+    if duration.ndim != 2 or duration.shape[1] != design.array.rows:
+        raise InputError(f"network durations: shape {duration.shape}, expected [k, {design.array.rows}]")
+    busy = duration[(duration > 0).any(axis=1)]
+    if len(busy) == 0:
+        raise InputError("network durations: all are zero: give durations that the network produces")
+    return busy[rng.choice(len(busy), size=min(count, len(busy)), replace=False)]

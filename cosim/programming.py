@@ -1,0 +1,66 @@
+"""The cell's read curve in SPICE: which stored voltage gives which one-hot current in this very array."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosim.errors import InputError
+from cosim.ngspice import Ngspice
+from cosim.sample import simulate
+from netlists.design import Design, ResistiveCell
+
+POINTS = 48
+"""Voltages simulated side by side on neighbouring columns."""
+
+
+@dataclass(frozen=True)
+class ReadCurve:
+    """One-hot read current against stored state, of a cell in the middle of a column, alone in its bit line."""
+
+    state: NDArray[np.float64]
+    """Floating-gate voltage with all rows idle, V (MOS), or conductance, S (resistive); ``current`` increases."""
+    current: NDArray[np.float64]
+    """Bit-line current, A."""
+
+    def state_for(self, current: NDArray[np.float64]) -> NDArray[np.float64]:
+        """State that gives ``current`` (any shape, A). Raises :class:`InputError` outside the curve."""
+        if current.min() < self.current[0] or current.max() > self.current[-1]:
+            raise InputError(
+                f"weights: currents {current.min():g} … {current.max():g} A do not lie in the cell's range "
+                f"{self.current[0]:g} … {self.current[-1]:g} A at this read voltage: change weights or cell"
+            )
+        return np.interp(np.log(current), np.log(self.current), self.state)
+
+
+def read_curve(design: Design, engine: Ngspice) -> ReadCurve:
+    """Simulate the read curve of ``design``'s cell, each of :data:`POINTS` states on a column of its own.
+
+    The cell sits among idle neighbours at minimum state; wires are those of a short array.
+    """
+    if isinstance(design.cell, ResistiveCell):
+        g = np.geomspace(0.5 * design.weights.current_min, 2 * design.weights.current_max, POINTS) / design.read.voltage
+        return ReadCurve(state=g, current=g * design.read.voltage)
+    rows = min(design.array.rows, 5)
+    row = rows // 2
+    small = design.resized(rows, POINTS)
+    v = design.read.voltage
+    sweep = np.linspace(-0.5 * v, 2.0 * v, POINTS)
+    if design.cell.channel == "p":
+        sweep = v - sweep
+    duration = np.zeros(rows)
+    duration[row] = design.read.t_max
+    low, high = 0.2 * design.weights.current_min, 3 * design.weights.current_max
+    for _ in range(2):
+        sample = simulate(small, np.tile(sweep, (rows, 1)), duration, engine)
+        current = sample.slot_current[-1]
+        inside = np.flatnonzero((current > low) & (current < high))
+        if len(inside) == 0:
+            raise InputError(f"cell: no stored voltage gives currents near {low:g} … {high:g} A: change cell or weights")
+        lo, hi = max(inside[0] - 1, 0), min(inside[-1] + 1, POINTS - 1)
+        coarse, sweep = sweep, np.linspace(sweep[lo], sweep[hi], POINTS)
+    keep = np.concatenate([[True], np.diff(np.maximum.accumulate(current)) > 0])
+    keep &= current > 0
+    return ReadCurve(state=coarse[keep], current=current[keep])

@@ -1,0 +1,44 @@
+"""ngspice's binary raw files, read by their header's counts."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_BYTES = 4_000_000_000
+
+
+def read_raw(path: Path) -> dict[str, NDArray[np.float64]]:
+    """Vectors of the last plot in a real binary raw file, by lower-case name.
+
+    Raises ``ValueError`` where the file is no raw file or shorter than its header promises.
+    """
+    if path.stat().st_size > MAX_BYTES:
+        raise ValueError(f"{path}: larger than {MAX_BYTES} bytes")
+    data = path.read_bytes()
+    start = data.rfind(b"Title:")
+    mark = data.find(b"Binary:\n", start)
+    if start < 0 or mark < 0:
+        raise ValueError(f"{path}: no binary raw file")
+    header = data[start:mark].decode("utf-8", errors="replace")
+    variables, points = _count(header, "No. Variables"), _count(header, "No. Points")
+    if "complex" in header.split("Flags:")[1].split("\n")[0]:
+        raise ValueError(f"{path}: holds complex vectors")
+    body = data[mark + len(b"Binary:\n") :]
+    if points < 1 or len(body) < 8 * variables * points:
+        raise ValueError(f"{path}: holds {len(body)} bytes, its header promises {8 * variables * points}")
+    names = [line.split()[1].lower() for line in header.split("Variables:")[2].strip().splitlines()[:variables]]
+    if len(names) != variables:
+        raise ValueError(f"{path}: names {len(names)} of {variables} vectors")
+    values = np.frombuffer(body, dtype="<f8", count=variables * points).reshape(points, variables)
+    return dict(zip(names, np.ascontiguousarray(values.T), strict=True))
+
+
+def _count(header: str, key: str) -> int:
+    match = re.search(rf"{re.escape(key)}:\s*(\d+)", header)
+    if not match:
+        raise ValueError(f"raw file header without '{key}'")
+    return int(match.group(1))

@@ -1,0 +1,1 @@
+"""Designs, netlist graphs and PySpice circuits of floating-gate arrays. Starts no simulator."""

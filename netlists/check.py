@@ -1,0 +1,54 @@
+"""Checks of a netlist graph before anything is simulated."""
+
+from __future__ import annotations
+
+import networkx as nx
+
+from netlists.elements import GROUND, Capacitor, ChargeSource, Resistor, Terminal, Transistor
+from netlists.errors import InputError
+
+
+def check_graph(graph: nx.MultiGraph) -> None:
+    """Raise :class:`InputError` naming the net or element that is wrong.
+
+    Checked: positive values; no element across one net; every floating gate has exactly one charge source and a
+    transistor; every other net has a DC path to a driver or clamp; no two terminals joined by nothing but wire shorts.
+    """
+    conducting = nx.Graph()
+    conducting.add_nodes_from(graph.nodes)
+    charge_sources: dict[str, int] = {}
+    gates = set()
+    terminals: dict[str, str] = {}
+    for a, b, element in graph.edges(data="element"):
+        if a == b:
+            raise InputError(f"netlist: {element.name} joins net {a} to itself: shorted element")
+        _check_value(element)
+        net = b if a == GROUND else a
+        if isinstance(element, ChargeSource):
+            charge_sources[net] = charge_sources.get(net, 0) + 1
+        elif isinstance(element, Terminal):
+            if net in terminals:
+                raise InputError(f"netlist: net {net} is shorted: {terminals[net]} and {element.name} both drive it")
+            terminals[net] = element.name
+            conducting.add_edge(net, GROUND)
+        elif isinstance(element, Transistor):
+            gates.add(element.gate)
+            conducting.add_edge(a, b)
+        elif isinstance(element, Resistor):
+            conducting.add_edge(a, b)
+    for gate in sorted(gates):
+        if charge_sources.get(gate, 0) != 1:
+            raise InputError(f"netlist: floating gate {gate} has {charge_sources.get(gate, 0)} charge sources: give it one")
+    for net in sorted(set(charge_sources) - gates):
+        raise InputError(f"netlist: net {net} has a charge source but is no transistor's gate")
+    driven = nx.node_connected_component(conducting, GROUND) if GROUND in conducting else set()
+    for net in graph.nodes:
+        if net not in driven and net not in gates:
+            raise InputError(f"netlist: net {net} has no DC path to a driver or clamp: connect it")
+
+
+def _check_value(element: object) -> None:
+    if isinstance(element, Resistor) and not element.ohms > 0:
+        raise InputError(f"netlist: {element.name}: {element.ohms:g} ohm is not positive: correct it")
+    if isinstance(element, Capacitor) and not element.farads > 0:
+        raise InputError(f"netlist: {element.name}: {element.farads:g} F is not positive: correct it")

@@ -1,0 +1,126 @@
+"""From a checked netlist graph to a PySpice circuit: hierarchical, parameters at the top, runnable by hand."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+
+import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
+from PySpice.Spice.Netlist import Circuit, SubCircuit
+
+from netlists.design import Design, MosCell
+from netlists.devices import DIFFUSION_LENGTH_M, MODEL_CARDS, MODEL_NAMES
+from netlists.elements import GROUND, Capacitor, ChargeSource, Resistor, Terminal, Transistor
+from netlists.stimulus import check_durations, t_start
+
+logging.getLogger("PySpice").setLevel(logging.ERROR)
+
+CHARGE_OHMS = 1e18
+"""From each floating gate to its programmed voltage (drawn as the Norton equivalent, which costs no extra unknown):
+leaks with a time constant of about an hour."""
+
+INTEGRATOR_FARADS = 10e-12
+"""Capacitor that integrates the clamp current of a bit line."""
+
+INTEGRATOR_OHMS = 1e13
+"""Gives the integrator an operating point; time constant 100 s, so 1e-8 of the charge is lost in 1 µs."""
+
+_GROUP_PARAMETERS = {
+    "fw0": "c_own_word_line", "fwnear": "c_near_word_line", "fwfar": "c_far_word_line",
+    "fwup2": "c_second_word_line", "fwdown2": "c_second_word_line", "fb": "c_bit_line", "fs": "c_substrate",
+    "ffr": "c_fg_same_row", "ffc": "c_fg_same_column", "x": "c_crossing",
+    "ww": "c_word_line_pair", "bb": "c_bit_line_pair",
+}  # fmt: skip
+"""Netlist parameter that stands for the common value of a group of capacitors (first part of their names)."""
+
+
+def array_circuit(design: Design, graph: nx.MultiGraph, duration: NDArray[np.float64]) -> Circuit:
+    """The circuit of ``graph`` driven by pulses of ``duration`` [N] s, with an integrator behind every clamp.
+
+    The voltage of node ``q_j`` times :data:`INTEGRATOR_FARADS` is the charge that left clamp j for its bit line; the
+    current of source ``Vclamp_j`` is the negative of that clamp current. Raises :class:`~netlists.errors.InputError` on durations out of range.
+    """
+    duration = check_durations(design, duration)
+    circuit = Circuit(f"fgcosim array {design.name} {design.array.rows}x{design.array.columns} {design.hash[:12]}")
+    _parameters(circuit, design, duration)
+    if isinstance(design.cell, MosCell):
+        _cell_subcircuit(circuit, design.cell)
+    shared = _shared_values(graph)
+    for name, value in shared.items():
+        circuit.parameter(name, repr(value))
+    charges = {a: e.volts for a, b, e in _edges(graph) if isinstance(e, ChargeSource)}
+    for a, b, element in _edges(graph):
+        if isinstance(element, Resistor):
+            circuit.R(element.name, a, b, element.ohms)
+        elif isinstance(element, Capacitor):
+            name = _parameter_of(element.name)
+            value = f"{{{name}}}" if shared.get(name) == element.farads else element.farads
+            circuit.C(element.name, a, b, value)
+        elif isinstance(element, Transistor):
+            bl, wl = f"bl_{element.column}_{element.row}", f"wl_{element.row}_{element.column}"
+            circuit.X(f"{element.row}_{element.column}", "fgcell", bl, element.gate, wl, "sub", vfg=charges[element.gate])
+        elif isinstance(element, Terminal):
+            _terminal(circuit, element, duration)
+    return circuit
+
+
+def _edges(graph: nx.MultiGraph):  # type: ignore[no-untyped-def]
+    """Edges with their nets in the order they were added, ground last."""
+    for a, b, element in graph.edges(data="element"):
+        yield (b, a, element) if a == GROUND else (a, b, element)
+
+
+def _parameter_of(element_name: str) -> str:
+    group = element_name.split("_")[0]
+    return _GROUP_PARAMETERS.get(group, f"c_{group}_line")
+
+
+def _shared_values(graph: nx.MultiGraph) -> dict[str, float]:
+    """Most common capacitance of every group: the parameters at the top of the deck."""
+    groups: dict[str, Counter[float]] = {}
+    for *_, element in graph.edges(data="element"):
+        if isinstance(element, Capacitor):
+            groups.setdefault(_parameter_of(element.name), Counter())[element.farads] += 1
+    return {name: counts.most_common(1)[0][0] for name, counts in groups.items()}
+
+
+def _parameters(circuit: Circuit, design: Design, duration: NDArray[np.float64]) -> None:
+    for name, value in (
+        ("v_idle", design.v_idle),
+        ("v_active", design.v_active),
+        ("v_bulk", design.v_idle if isinstance(design.cell, MosCell) and design.cell.channel == "p" else 0.0),
+        ("t_start", t_start(design)),
+        ("t_edge", design.read.t_edge),
+    ):
+        circuit.parameter(name, repr(value))
+    for i, width in enumerate(duration):
+        circuit.parameter(f"t_{i}", repr(float(width)))
+
+
+def _cell_subcircuit(circuit: Circuit, cell: MosCell) -> None:
+    kind, card = MODEL_CARDS[cell.channel]
+    circuit.model(MODEL_NAMES[cell.channel], kind, **card)
+    sub = SubCircuit("fgcell", "bl", "fg", "wl", "bulk", vfg=0)
+    area, perimeter = cell.width * DIFFUSION_LENGTH_M, 2 * (cell.width + DIFFUSION_LENGTH_M)
+    sub.M("1", "bl", "fg", "wl", "bulk", model=MODEL_NAMES[cell.channel], w=cell.width, l=cell.length,
+          ad=area, pd=perimeter, **{"as": area}, ps=perimeter)  # fmt: skip
+    sub.R("q", "fg", 0, CHARGE_OHMS)
+    sub.I("q", 0, "fg", f"{{vfg/{CHARGE_OHMS:g}}}")
+    circuit.subcircuit(sub)
+    circuit.V("bulk", "sub", 0, "{v_bulk}")
+
+
+def _terminal(circuit: Circuit, terminal: Terminal, duration: NDArray[np.float64]) -> None:
+    k = terminal.index
+    if terminal.role == "clamp":
+        circuit.V(f"clamp_{k}", f"clamp_{k}", 0, "{v_idle}")
+        circuit.F(f"q_{k}", f"q_{k}", 0, f"Vclamp_{k}", 1)
+        circuit.C(f"q_{k}", f"q_{k}", 0, INTEGRATOR_FARADS)
+        circuit.R(f"q_{k}", f"q_{k}", 0, INTEGRATOR_OHMS)
+    elif duration[k] == 0:
+        circuit.V(f"drv_{k}", f"drv_{k}", 0, "{v_idle}")
+    else:
+        pulse = f"PULSE({{v_idle}} {{v_active}} {{t_start}} {{t_edge}} {{t_edge}} {{t_{k}-t_edge}} 1)"
+        circuit.V(f"drv_{k}", f"drv_{k}", 0, pulse)

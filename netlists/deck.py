@@ -1,0 +1,45 @@
+"""Deck text: circuit, options, what to save and which analysis. What is written is what runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from PySpice.Spice.Netlist import Circuit
+
+from netlists.design import Design
+from netlists.stimulus import t_stop
+
+
+@dataclass(frozen=True)
+class Transient:
+    """A transient analysis up to ``t_stop`` s with steps of at most ``t_max_step`` s."""
+
+    t_stop: float
+    t_max_step: float
+
+    def card(self) -> str:
+        """The analysis line."""
+        return f".tran {self.t_max_step!r} {self.t_stop!r} 0 {self.t_max_step!r}"
+
+
+def transient_for(design: Design, steps: int = 10) -> Transient:
+    """The transient of one VMM of ``design``: at least ``steps`` steps."""
+    stop = t_stop(design)
+    return Transient(t_stop=stop, t_max_step=stop / steps)
+
+
+def deck_text(
+    circuit: Circuit,
+    analysis: Transient,
+    options: Mapping[str, float | str | None],
+    save: Sequence[str],
+    temperature_k: float,
+) -> str:
+    """A complete deck. An option of value ``None`` is a bare flag."""
+    lines = [str(circuit).rstrip()]
+    words = [name if value is None else f"{name}={value}" for name, value in options.items()]
+    lines.append(f".options temp={temperature_k - 273.15:.6g} " + " ".join(words))
+    lines.extend(f".save {' '.join(save[k : k + 8])}" for k in range(0, len(save), 8))
+    lines.extend([analysis.card(), ".end", ""])
+    return "\n".join(lines)

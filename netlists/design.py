@@ -1,0 +1,164 @@
+"""The design of a floating-gate array: every number a netlist needs, immutable and validated.
+
+All values are SI floats once parsed; in a design file each carries its unit (see :mod:`netlists.quantity`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from netlists.quantity import (
+    Capacitance,
+    Level,
+    PositiveCapacitance,
+    PositiveCurrent,
+    PositiveLength,
+    PositiveResistance,
+    PositiveTime,
+    PositiveVoltage,
+    Resistance,
+    Temperature,
+)
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Array(_Section):
+    """Size and arrangement. ``mirrored``: rows come in pairs (0,1), (2,3), … that face each other, so that the
+    *near* neighbour of an even row is the next word line and that of an odd row the previous one. In a plain array
+    the near neighbour is always the next word line."""
+
+    rows: int = Field(ge=1, le=4096)
+    columns: int = Field(ge=1, le=4096)
+    mirrored: bool = True
+    idle: Literal["clamped"] = "clamped"
+
+
+class MosCell(_Section):
+    """A floating-gate transistor, source on its word line, drain on its bit line (DESIGN: generic 180-nm class card).
+
+    ``channel`` n: clamp and idle word lines at the read voltage, active word line at 0. p: the reverse.
+    """
+
+    kind: Literal["mos"] = "mos"
+    channel: Literal["n", "p"] = "n"
+    width: PositiveLength
+    length: PositiveLength
+
+
+class ResistiveCell(_Section):
+    """A two-terminal cell between word line and bit line: a conductance ``current / read.voltage`` per cell."""
+
+    kind: Literal["resistive"]
+
+
+class Coupling(_Section):
+    """Capacitances of one floating gate, in farad, to what is around it (beside the transistor's own)."""
+
+    own_word_line: Capacitance
+    near_word_line: Capacitance
+    far_word_line: Capacitance
+    second_word_line: Capacitance
+    bit_line: Capacitance
+    floating_gate_same_row: Capacitance
+    floating_gate_same_column: Capacitance
+    substrate: PositiveCapacitance
+
+
+class Wires(_Section):
+    """Per-segment resistance and capacitance of the lines, and what drives and reads them."""
+
+    word_line_resistance: Resistance
+    bit_line_resistance: Resistance
+    word_line_capacitance: Capacitance
+    bit_line_capacitance: Capacitance
+    word_line_pair_capacitance: Capacitance
+    bit_line_pair_capacitance: Capacitance
+    crossing_capacitance: Capacitance
+    driver_resistance: PositiveResistance
+    switch_resistance: PositiveResistance
+
+
+class Read(_Section):
+    """Read conditions. Pulses all start together; a duration is 0 or in [``t_edge``, ``t_max``]."""
+
+    voltage: PositiveVoltage
+    t_max: PositiveTime
+    t_edge: PositiveTime
+    bits: int = Field(ge=1, le=16)
+    temperature: Temperature
+
+    @model_validator(mode="after")
+    def _edge_fits(self) -> Self:
+        if self.t_edge > self.t_max / (2**self.bits - 1):
+            raise ValueError(
+                f"t_edge {self.t_edge:g} s is longer than the shortest pulse t_max/(2^bits-1) = "
+                f"{self.t_max / (2**self.bits - 1):g} s: shorten t_edge, lengthen t_max or lower bits"
+            )
+        return self
+
+
+class Weights(_Section):
+    """Range of the cells' one-hot read currents that the array is programmed to."""
+
+    current_min: PositiveCurrent
+    current_max: PositiveCurrent
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.current_min >= self.current_max:
+            raise ValueError("current_min is not below current_max: swap or correct them")
+        return self
+
+
+class Levels(_Section):
+    """What cross-validation must reach for a surrogate to be usable (DESIGN §5, trust)."""
+
+    ser: Level = 45.0
+    ser_centred: Level = 40.0
+    ser_worst_column: Level = 40.0
+    median_cell_error: Annotated[float, Field(gt=0, le=1)] = 0.02
+
+
+class Design(_Section):
+    """A whole design. ``notes`` is free text (assumptions, sources) that is carried along but not hashed."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
+    notes: str = ""
+    array: Array
+    cell: Annotated[MosCell | ResistiveCell, Field(discriminator="kind")]
+    coupling: Coupling
+    wires: Wires
+    read: Read
+    weights: Weights
+    levels: Levels = Levels()
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of everything that decides a simulation; name, notes and pass levels do not."""
+        body = self.model_dump(mode="json", exclude={"name", "notes", "levels"})
+        return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def v_idle(self) -> float:
+        """Voltage of an idle word line and of the bit-line clamp, V."""
+        return self.read.voltage if self._pulls_down else 0.0
+
+    @property
+    def v_active(self) -> float:
+        """Voltage of an active word line, V."""
+        return 0.0 if self._pulls_down else self.read.voltage
+
+    @property
+    def _pulls_down(self) -> bool:
+        return isinstance(self.cell, ResistiveCell) or self.cell.channel == "n"
+
+    def resized(self, rows: int, columns: int) -> Design:
+        """The same cells and wires in an array of another size."""
+        return self.model_copy(update={"array": self.array.model_copy(update={"rows": rows, "columns": columns})})
