@@ -39,14 +39,14 @@ class Ngspice:
         return f"ngspice-{self.version}"
 
     def options(self) -> dict[str, float | str | None]:
-        """Simulator options of a campaign: 74 dB against tolerances a thousand times tighter (``scripts/bench_spice``).
+        """Simulator options of a campaign: some 88 dB against much tighter ones (``scripts/bench_spice``).
 
         One thread: ngspice's own OpenMP slows these circuits down. Gear, because the trapezoidal rule makes the
         currents through the coupling capacitors ring. The charge of a floating gate is some 1e-15 C.
         """
         options: dict[str, float | str | None] = {
-            "num_threads": 1, "method": "gear", "gmin": 1e-15, "reltol": 1e-3, "abstol": 1e-14, "vntol": 1e-7,
-            "chgtol": 1e-16,
+            "num_threads": 1, "method": "gear", "gmin": 1e-15, "reltol": 1e-4, "abstol": 1e-14, "vntol": 1e-7,
+            "chgtol": 1e-15,
         }  # fmt: skip
         if self.klu:
             options["klu"] = None

@@ -25,8 +25,8 @@ SETTLED_EDGES = 3
 
 LADDER: tuple[dict[str, float | str | None], ...] = (
     {},
-    {"reltol": 1e-4, "itl1": 500, "itl4": 100, "chgtol": 1e-17},
-    {"reltol": 1e-3, "abstol": 1e-13, "vntol": 1e-6, "itl1": 1000, "itl4": 200, "maxord": 1, "gmin": 1e-14},
+    {"reltol": 1e-5, "itl1": 500, "itl4": 100, "chgtol": 1e-16},
+    {"reltol": 3e-4, "abstol": 1e-13, "vntol": 1e-6, "itl1": 1000, "itl4": 200, "maxord": 1, "gmin": 1e-14},
 )
 """Options added to a campaign's own, one attempt after another; the attempt that worked is recorded."""
 

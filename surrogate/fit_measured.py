@@ -1,0 +1,108 @@
+"""Fit to measurements: durations and charges of an array whose every cell is unknown, and so is its bias."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from surrogate.fit_common import DERIVATIVE_TOLERANCE, jacobians
+from surrogate.ideal import least_squares_weights
+from surrogate.least_squares import Linearisation, Problem, Solution, Unknowns, minimise
+from surrogate.model import charges
+from surrogate.parameters import Parameters, positions, prior_widths, start_values, unflatten
+
+CHUNK_ELEMENTS = 2_000_000
+"""Cell evaluations (observations × slots × rows × columns) held in memory at once."""
+
+TRIAL_OBSERVATIONS = 60
+TRIAL_ITERATIONS = 8
+SPECIFIC_CURRENT_STARTS = (2.0, -0.5, -3.0)
+"""ln of specific current over largest cell current tried as starts: weak, moderate and strong inversion."""
+
+STATE_WIDTH = 6.0
+"""Standard deviation of the weak prior on a cell's state around the starts' mean."""
+
+
+@dataclass(frozen=True)
+class MeasuredFit:
+    """Fitted shared parameters, the state u of every cell with its standard error, scales and the solver's account."""
+
+    shared: Tensor
+    state: Tensor
+    state_error: Tensor
+    current_scale: float
+    solution: Solution
+
+
+def fit_measured(duration: Tensor, charge: Tensor, time_scale: float) -> MeasuredFit:
+    """Fit to ``charge`` [n, M] C of ``duration`` [n, N] s. Raises ``ValueError`` on unusable data."""
+    weights = torch.from_numpy(least_squares_weights(duration.numpy(), charge.numpy()))
+    scale = float(weights.abs().quantile(0.99) if weights.numel() < 1e6 else weights.abs().max())
+    if not scale > 0 or float(charge.mean()) <= 0:
+        raise ValueError("charges: none is positive: give charges of the cells' own direction")
+    time, measured, start_current = duration / time_scale, charge / (scale * time_scale), weights / scale
+    few = slice(0, TRIAL_OBSERVATIONS + 2 * duration.shape[1])
+    starts = [_start(start_current, log_is) for log_is in SPECIFIC_CURRENT_STARTS]
+    trials = [minimise(_problem(time[few], measured[few], s), s, TRIAL_ITERATIONS) for s in starts]
+    best = min(range(len(starts)), key=lambda k: trials[k].sigma)
+    solution = minimise(_problem(time, measured, starts[best]), trials[best].unknowns)
+    return MeasuredFit(
+        shared=solution.unknowns.shared,
+        state=solution.unknowns.local,
+        state_error=solution.standard_error.local,
+        current_scale=scale,
+        solution=solution,
+    )
+
+
+def _start(current: Tensor, log_is: float) -> Unknowns:
+    """Neutral parameters and the states that give the least-squares currents in them."""
+    shared = start_values()
+    shared[positions("log_specific_current")] = log_is
+    relative = torch.sqrt(current.clamp_min(3e-3) / torch.exp(torch.tensor(log_is, dtype=current.dtype)))
+    state = 2 * torch.log(torch.expm1(relative.clamp(1e-6, 30.0)))
+    return Unknowns(shared, state + 0.3)
+
+
+def _problem(time: Tensor, measured: Tensor, start: Unknowns) -> Problem:
+    n, rows = time.shape
+    columns = measured.shape[1]
+    scale = measured.square().mean().sqrt()
+    chunk = max(1, CHUNK_ELEMENTS // (rows * rows * columns))
+    parts = [slice(k, min(k + chunk, n)) for k in range(0, n, chunk)]
+
+    def predict(p: Parameters, state: Tensor, part: slice) -> Tensor:
+        return charges(p, state, time[part], DERIVATIVE_TOLERANCE)
+
+    def residual(point: Unknowns) -> Tensor:
+        p = unflatten(point.shared)
+        with torch.no_grad():
+            return (torch.cat([predict(p, point.local[None], part) for part in parts]) - measured) / scale
+
+    def linearise(point: Unknowns) -> Linearisation:
+        pieces = []
+        for part in parts:
+            truth = measured[part]
+            state = point.local.expand(truth.shape[0], rows, columns)
+            pieces.append(
+                jacobians(
+                    point.shared,
+                    state,
+                    lambda p, u, part=part: predict(p, u, part),  # type: ignore[misc]
+                    columns,
+                    lambda y, truth=truth: (y - truth) / scale**2,  # type: ignore[misc]
+                )
+            )
+        predicted, by_shared, by_state, g_shared, g_state = (list(x) for x in zip(*pieces, strict=True))
+        return Linearisation(
+            residual=(torch.cat(predicted) - measured) / scale,
+            gradient=Unknowns(torch.stack(g_shared).sum(0), torch.cat(g_state).sum(0)),
+            jacobian_shared=torch.cat(by_shared) / scale,
+            jacobian_local=torch.cat(by_state) / scale,
+        )
+
+    mean = Unknowns(start.shared, torch.full_like(start.local, float(start.local.mean())))
+    width = Unknowns(prior_widths(), torch.full_like(start.local, STATE_WIDTH))
+    return Problem(residual, linearise, mean, width)

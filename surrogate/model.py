@@ -1,0 +1,124 @@
+"""The reference engine: bit-line currents of activation patterns, small, explicit and in float64.
+
+Everything fast is tested against it. In pattern a the cell (i, j) has state
+x = u_ij + Σ_k κ(i,k)·a_k + … − sensitivity·y_ij − z_ij, with y the drop of its bit line and z the rise of its word
+line. Both are caused by all currents of the pattern, so the equations are iterated to convergence.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from surrogate.cell import cell_current, gate_fall
+from surrogate.parameters import OFFSETS, Parameters
+from surrogate.slots import adaptive_slots
+
+TOLERANCE = 1e-9
+"""Relative change at which the currents of a pattern count as converged."""
+
+MAX_ITERATIONS = 200
+
+
+def distance(n: int) -> Tensor:
+    """Wire matrix min(i, k) [n, n]: segments that positions i and k share on their way to the end of the line."""
+    i = torch.arange(n, dtype=torch.float64)
+    return torch.minimum(i[:, None], i[None, :])
+
+
+def _by_row(even_odd: Tensor, rows: int) -> Tensor:
+    """[2, P, 1, M] values of even and odd rows as [P, N, M]."""
+    chosen = even_odd[torch.arange(rows) % 2]
+    return chosen.squeeze(-2).movedim(0, -2)
+
+
+def shifted_state(p: Parameters, state: Tensor, active: Tensor) -> Tensor:
+    """State [P, N, M] of every cell in pattern ``active`` [P, N] before drops; ``state`` u is [1 or P, N, M]."""
+    rows = active.shape[-1]
+    i = torch.arange(rows)
+    fall = gate_fall(state)
+    shifted = state + p.gate_row * _differences_along_row(fall)
+    for c, offset in enumerate(OFFSETS):
+        inside = (i + offset >= 0) & (i + offset < rows)
+        neighbour = active[:, (i + offset).clamp(0, rows - 1)] * inside
+        kernel = _by_row(p.kappa[:, c], rows)
+        shifted = shifted + kernel * (neighbour[..., None] + p.array_edge * (~inside)[:, None])
+        if abs(offset) == 1:
+            pulled = torch.roll(fall, -offset, dims=-2)
+            shifted = shifted + p.gate_column * (neighbour[..., None] * pulled)
+    return shifted
+
+
+def _differences_along_row(fall: Tensor) -> Tensor:
+    """Sum over the two neighbours in the row of (their fall − own fall)."""
+    step = fall[..., 1:] - fall[..., :-1]
+    return pad(step, (0, 1)) - pad(step, (1, 0))
+
+
+def cell_currents(p: Parameters, state: Tensor, active: Tensor, derivative_tolerance: float = 1e-9) -> Tensor:
+    """Steady currents [P, N, M] of all cells, in units of the current scale.
+
+    ``state`` u is [1 or P, N, M], ``active`` [P, N]. Derivatives come from the last iterations after convergence; as
+    many are kept as ``derivative_tolerance`` asks for. Raises ``ArithmeticError`` where the currents do not converge.
+    """
+    before = shifted_state(p, state, active)
+    gate = active[..., None]
+    wires_b, wires_w = distance(active.shape[-1]), distance(state.shape[-1])
+
+    def step(current: Tensor, q: Parameters, x: Tensor) -> Tensor:
+        drop = torch.exp(q.log_switch) * current.sum(-2, keepdim=True) + torch.exp(q.log_bit_line) * (wires_b @ current)
+        rise = torch.exp(q.log_driver) * current.sum(-1, keepdim=True) + torch.exp(q.log_word_line) * (current @ wires_w)
+        return gate * cell_current(q, x - q.sensitivity * drop - rise, drop)
+
+    with torch.no_grad():
+        current, rate = _converge(lambda c: step(c, p, before), torch.zeros_like(before))
+    if not torch.is_grad_enabled():
+        return current
+    tail = 1 if rate <= 0 else math.ceil(math.log(derivative_tolerance) / math.log(min(max(rate, 1e-3), 0.95)))
+    for _ in range(tail):
+        current = step(current, p, before)
+    return current
+
+
+def _converge(step, current: Tensor) -> tuple[Tensor, float]:  # type: ignore[no-untyped-def]
+    """Fixed point of ``step`` from ``current``, and the factor by which its error falls per iteration."""
+    change, rate, damping = math.inf, 0.0, 1.0
+    for _ in range(MAX_ITERATIONS):
+        following = step(current)
+        scale = float(following.abs().max())
+        last, change = change, float((following - current).abs().max()) if current.numel() else 0.0
+        if not math.isfinite(scale):
+            raise ArithmeticError("the model's currents are not finite")
+        if change <= TOLERANCE * scale:
+            return following, rate
+        rate = change / last if math.isfinite(last) else 0.0
+        if rate > 0.9:
+            damping = max(0.5 * damping, 0.05)
+        current = following if damping == 1.0 else current + damping * (following - current)
+    raise ArithmeticError("the model's bit-line drop does not converge: currents times resistances are too large")
+
+
+def pattern_currents(p: Parameters, state: Tensor, active: Tensor, derivative_tolerance: float = 1e-9) -> Tensor:
+    """Bit-line currents [P, M] of patterns ``active`` [P, N]."""
+    return cell_currents(p, state, active, derivative_tolerance).sum(dim=-2)
+
+
+def charges(p: Parameters, state: Tensor, duration: Tensor, derivative_tolerance: float = 1e-9) -> Tensor:
+    """Bit-line charges [n, M] of ``duration`` [n, N] (in units of the time scale); ``state`` u is [1 or n, N, M].
+
+    The sum over all adaptive slots of length times current, less the charge that each row's edges lose.
+    """
+    slots = adaptive_slots(duration)
+    n, s, rows = slots.active.shape
+
+    def per_slot(values: Tensor) -> Tensor:
+        return values if values.shape[-3] == 1 else values.repeat_interleave(s, dim=-3)
+
+    current = cell_currents(p.map(per_slot), per_slot(state), slots.active.reshape(n * s, rows), derivative_tolerance)
+    current = current.reshape(n, s, rows, -1)
+    steady = torch.einsum("ns,nsij->nj", slots.length, current)
+    lost = torch.einsum("nsi,nsij->nj", slots.closing, current)
+    return steady - p.edge_time.squeeze(-2) * lost
