@@ -37,23 +37,23 @@ def run_campaign(
     """Simulate every run of ``plan`` and return the data set.
 
     Each finished run is a file of its own in ``folder/samples`` (written, synced, renamed) named by a hash of all that
-    decides it, so an interrupted campaign goes on where it stopped and a finished one runs nothing. The first deck is
-    kept as ``folder/decks/run-0.cir``. Raises ``SimulationError`` after all other runs were tried, ``OSError`` on a
-    full disk.
+    decides it, so an interrupted campaign goes on where it stopped and a finished one runs nothing; equal runs are
+    simulated once. Decks are kept as ``folder/decks/run-k.cir``. Raises ``SimulationError`` after all other runs were
+    tried, ``OSError`` on a full disk.
     """
     samples = folder / "samples"
     samples.mkdir(parents=True, exist_ok=True)
     paths = [samples / f"{run_key(design, plan, k, engine)}.npz" for k in range(len(plan))]
-    results: list[Sample | None] = [_load(path) for path in paths]
-    missing = [k for k, sample in enumerate(results) if sample is None]
-    done = len(plan) - len(missing)
-    progress(done, len(plan))
+    results = {path: sample for path in dict.fromkeys(paths) if (sample := _load(path)) is not None}
+    first = {path: k for k, path in reversed(list(enumerate(paths)))}
+    missing = sorted(k for path, k in first.items() if path not in results)
+    progress(len(results), len(first))
 
     def one(k: int) -> None:
         deck = folder / "decks" / f"run-{k}.cir"
         sample = simulate(design, plan.cells[plan.weights_index[k]], plan.duration[k], engine, deck)
         _save(sample, paths[k])
-        results[k] = sample
+        results[paths[k]] = sample
 
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
         futures = [pool.submit(one, k) for k in missing]
@@ -61,7 +61,7 @@ def run_campaign(
             pending = set(futures)
             while pending:
                 finished, pending = wait(pending, timeout=0.5, return_when=FIRST_EXCEPTION)
-                progress(len(plan) - len(pending), len(plan))
+                progress(len(first) - len(pending), len(first))
                 for future in finished:
                     if isinstance(future.exception(), OSError):
                         future.result()
@@ -70,7 +70,7 @@ def run_campaign(
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
-    return _assemble(design, plan, engine, [s for s in results if s is not None])
+    return _assemble(design, plan, engine, [results[path] for path in paths])
 
 
 def run_key(design: Design, plan: Plan, k: int, engine: Ngspice) -> str:
@@ -104,8 +104,8 @@ def _load(path: Path) -> Sample | None:
                 energy=float(file["energy"]), attempt=int(file["attempt"]),
                 floating_gate_return=float(file["floating_gate_return"]),
             )  # fmt: skip
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return None
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile):
+        return None  # absent or damaged: RuntimeError is what the zip reader says of flags it does not know
 
 
 def _assemble(design: Design, plan: Plan, engine: Ngspice, samples: list[Sample]) -> DataSet:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from cosim.errors import InputError
 
 FORMAT = "fgcosim-dataset-1"
 MAX_BYTES = 16_000_000_000
+USER_BLOCK = 512
 
 
 @dataclass(frozen=True)
@@ -76,21 +78,30 @@ _ATTRIBUTES = ("design_yaml", "design_hash", "simulator", "options", "deck_hash"
 
 
 def save_dataset(data: DataSet, path: Path) -> None:
-    """Write ``data`` to ``path``: beside it first, then renamed into place. Raises ``OSError`` (disk full)."""
+    """Write ``data`` to ``path``: beside it first, then renamed into place. Raises ``OSError`` (disk full).
+
+    The HDF5 part lies behind a user block that names the format and the SHA-256 of what follows: the HDF5 library may
+    hang on damaged files. It is made in memory, because the library may crash where the disk is full.
+    """
+    image = io.BytesIO()
+    with h5py.File(image, "w", userblock_size=USER_BLOCK) as file:
+        for name, array in zip(_ARRAYS, _values(data), strict=True):
+            file.create_dataset(name, data=array)
+            if name in _UNITS:
+                file[name].attrs["unit"] = _UNITS[name]
+        file.create_dataset("role", data=np.array(data.role, dtype="S16"))
+        file.attrs["format"] = FORMAT
+        file.attrs["seed"] = data.seed
+        file.attrs["hash"] = data.hash
+        for name in _ATTRIBUTES:
+            file.attrs[name] = getattr(data, name)
+    body = image.getbuffer()[USER_BLOCK:]
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        with h5py.File(temporary, "w") as file:
-            for name, array in zip(_ARRAYS, _values(data), strict=True):
-                file.create_dataset(name, data=array)
-                if name in _UNITS:
-                    file[name].attrs["unit"] = _UNITS[name]
-            file.create_dataset("role", data=np.array(data.role, dtype="S16"))
-            file.attrs["format"] = FORMAT
-            file.attrs["seed"] = data.seed
-            file.attrs["hash"] = data.hash
-            for name in _ATTRIBUTES:
-                file.attrs[name] = getattr(data, name)
-        with temporary.open("rb") as handle:
+        with temporary.open("wb") as handle:
+            handle.write(_user_block(hashlib.sha256(body).hexdigest()))
+            handle.write(body)
+            handle.flush()
             os.fsync(handle.fileno())
         temporary.replace(path)
     finally:
@@ -102,28 +113,38 @@ def load_dataset(path: Path) -> DataSet:
     if not path.is_file():
         raise InputError(f"{path}: no such data set: make one with 'fgcosim generate'")
     try:
+        _check_bytes(path)
         with h5py.File(path, "r") as file:
-            if file.attrs.get("format") != FORMAT:
-                raise InputError(f"{path}: no data set of this program ({FORMAT}): make one with 'fgcosim generate'")
             sizes = {name: file[name] for name in _ARRAYS}
             for name, (kind, dimensions) in _ARRAYS.items():
                 if sizes[name].ndim != dimensions or sizes[name].dtype != np.dtype(kind):
                     raise InputError(f"{path}: {name}: wrong type or shape: the file was altered")
-            if sum(d.size * d.dtype.itemsize for d in sizes.values()) > MAX_BYTES:
+            if sum(d.size * d.dtype.itemsize for d in (*sizes.values(), file["role"])) > MAX_BYTES:
                 raise InputError(f"{path}: larger than {MAX_BYTES} bytes")
             arrays = [sizes[name][()] for name in _ARRAYS]
             role = tuple(r.decode() for r in file["role"][()])
             attributes = {name: str(file.attrs[name]) for name in _ATTRIBUTES}
-            seed, stored_hash = int(file.attrs["seed"]), str(file.attrs["hash"])
+            seed = int(file.attrs["seed"])
     except InputError:
         raise
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
-        reason = str(error).splitlines()[0][:100]
-        raise InputError(f"{path}: truncated or no data set ({reason}): make it again") from None
-    data = DataSet(*arrays[:3], role, *arrays[3:], **attributes, seed=seed)  # type: ignore[arg-type,misc]
-    if data.hash != stored_hash:
-        raise InputError(f"{path}: contents do not match their hash: the file was altered, make it again")
-    return data
+    except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:100]
+        raise InputError(f"{path}: no readable data set ({reason}): make it again") from None
+    return DataSet(*arrays[:3], role, *arrays[3:], **attributes, seed=seed)  # type: ignore[arg-type,misc,call-arg]
+
+
+def _check_bytes(path: Path) -> None:
+    """Raise :class:`InputError` unless the file's user block belongs to the bytes that follow it."""
+    with path.open("rb") as handle:
+        block = handle.read(USER_BLOCK)
+        if not block.startswith(FORMAT.encode()):
+            raise InputError(f"{path}: no data set of this program ({FORMAT}): make one with 'fgcosim generate'")
+        if block != _user_block(hashlib.file_digest(handle, "sha256").hexdigest()):
+            raise InputError(f"{path}: truncated or altered (its checksum does not fit): make it again")
+
+
+def _user_block(digest: str) -> bytes:
+    return f"{FORMAT} sha256 {digest}\n".encode().ljust(USER_BLOCK, b"\0")
 
 
 def _values(data: DataSet) -> list[NDArray]:  # type: ignore[type-arg]

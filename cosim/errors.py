@@ -1,8 +1,8 @@
-"""Errors of this package."""
+"""Errors of this package; bad input is the same error as in ``netlists``."""
 
+from netlists.errors import InputError
 
-class InputError(ValueError):
-    """Bad input: one line that names the file, the key, the value and the remedy."""
+__all__ = ["InputError", "SimulationError"]
 
 
 class SimulationError(RuntimeError):

@@ -23,6 +23,8 @@ _FATAL = re.compile(
     r"could not find a valid modelname|syntax error|fatal",
     re.IGNORECASE,
 )
+_TITLE = re.compile(r"\s*(?:Circuit|Title):")
+"""A line that repeats the deck's title, which the design's name is part of."""
 
 
 @dataclass(frozen=True)
@@ -53,15 +55,13 @@ class Ngspice:
         return options
 
 
-@dataclass(frozen=True)
 class RunFailure(Exception):
-    """Why one ngspice process gave no usable result."""
+    """Why one ngspice process gave no usable result: a ``reason`` for one line, and ngspice's ``log``."""
 
-    reason: str
-    log: str = ""
-
-    def __str__(self) -> str:
-        return self.reason
+    def __init__(self, reason: str, log: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.log = log
 
 
 def find_ngspice() -> Ngspice:
@@ -70,11 +70,15 @@ def find_ngspice() -> Ngspice:
     Raises :class:`InputError` with the remedy where there is none or it is older than release 39.
     """
     wanted = os.environ.get("FGCOSIM_NGSPICE") or "ngspice"
-    path = shutil.which(wanted)
-    if path is None:
+    found = shutil.which(wanted)
+    if found is None:
         raise InputError(f"ngspice: '{wanted}' not found: {INSTALL_HINT}")
+    path = str(Path(found).absolute())  # decks run in folders of their own
     try:
-        text = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=30, check=False).stdout
+        text = subprocess.run(
+            [path, "--version"], capture_output=True, text=True, errors="replace", timeout=30, check=False,
+            stdin=subprocess.DEVNULL,
+        ).stdout  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
         raise InputError(f"ngspice: {path} does not run ({error}): {INSTALL_HINT}") from None
     match = re.search(r"ngspice-(\d+)", text)
@@ -109,10 +113,9 @@ def run_deck(engine: Ngspice, deck: str, timeout_s: float, keep: Path | None = N
         except OSError as error:
             raise RunFailure(f"could not be started: {error}") from None
         log = done.stdout + done.stderr
-        fatal = _FATAL.search(log)
-        if fatal:
-            line = next(line for line in log.splitlines() if fatal.group(0) in line)
-            raise RunFailure(f"reported '{line.strip()[:120]}'", log)
+        fatal = next((line for line in log.splitlines() if _FATAL.search(line) and not _TITLE.match(line)), None)
+        if fatal is not None:
+            raise RunFailure(f"reported '{fatal.strip()[:120]}'", log)
         if done.returncode != 0:
             raise RunFailure(f"ended with status {done.returncode}", log)
         try:

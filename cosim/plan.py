@@ -13,7 +13,8 @@ from netlists.design import Design
 
 ROLES = ("fit", "patterns", "weights", "network", "one_hot")
 """What a run is for: ``fit`` is all a fit may see; ``patterns`` has the fit's cells and unseen durations; ``weights``
-unseen cells and durations; ``network`` unseen cells and a network's durations; ``one_hot`` reads matrix 0 row by row."""
+unseen cells and durations; ``network`` unseen cells and a network's durations; ``one_hot`` reads matrix 0 row by
+row."""
 
 
 @dataclass(frozen=True)

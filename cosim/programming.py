@@ -58,7 +58,9 @@ def read_curve(design: Design, engine: Ngspice) -> ReadCurve:
         current = sample.slot_current[-1]
         inside = np.flatnonzero((current > low) & (current < high))
         if len(inside) == 0:
-            raise InputError(f"cell: no stored voltage gives currents near {low:g} … {high:g} A: change cell or weights")
+            raise InputError(
+                f"cell: no stored voltage gives currents near {low:g} … {high:g} A: change cell or weights"
+            )
         lo, hi = max(inside[0] - 1, 0), min(inside[-1] + 1, POINTS - 1)
         coarse, sweep = sweep, np.linspace(sweep[lo], sweep[hi], POINTS)
     keep = np.concatenate([[True], np.diff(np.maximum.accumulate(current)) > 0])

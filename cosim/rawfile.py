@@ -25,14 +25,15 @@ def read_raw(path: Path) -> dict[str, NDArray[np.float64]]:
         raise ValueError(f"{path}: no binary raw file")
     header = data[start:mark].decode("utf-8", errors="replace")
     variables, points = _count(header, "No. Variables"), _count(header, "No. Points")
-    if "complex" in header.split("Flags:")[1].split("\n")[0]:
+    if re.search(r"^Flags:.*complex", header, re.MULTILINE):
         raise ValueError(f"{path}: holds complex vectors")
     body = data[mark + len(b"Binary:\n") :]
     if points < 1 or len(body) < 8 * variables * points:
         raise ValueError(f"{path}: holds {len(body)} bytes, its header promises {8 * variables * points}")
-    names = [line.split()[1].lower() for line in header.split("Variables:")[2].strip().splitlines()[:variables]]
-    if len(names) != variables:
-        raise ValueError(f"{path}: names {len(names)} of {variables} vectors")
+    listing = re.split(r"^Variables:", header, maxsplit=1, flags=re.MULTILINE)[-1]
+    names = [name.lower() for name in re.findall(r"^\s*\d+\s+(\S+)\s+\S+", listing, re.MULTILINE)]
+    if len(names) != variables or len(set(names)) != variables:
+        raise ValueError(f"{path}: names {len(set(names))} of {variables} vectors")
     values = np.frombuffer(body, dtype="<f8", count=variables * points).reshape(points, variables)
     return dict(zip(names, np.ascontiguousarray(values.T), strict=True))
 

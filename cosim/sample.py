@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +64,7 @@ def simulate(
     """Simulate one VMM of ``design`` with ``cells`` [N, M] (V, or S for resistive cells) and ``duration`` [N] s.
 
     Raises ``InputError`` on bad values and :class:`SimulationError` where no rung of the ladder gives a result that
-    passes every check; the deck then lies where the message says (``keep_deck`` or the working folder's ``failed``).
+    passes every check; the deck then lies where the message says: beside ``keep_deck``, else in a temporary folder.
     """
     duration = check_durations(design, duration)
     reasons = []
@@ -74,12 +75,21 @@ def simulate(
             return _measure(design, duration, vectors, attempt)
         except RunFailure as failure:
             reasons.append(f"attempt {attempt + 1}: {failure.reason}")
-            last_deck, log = deck, failure.log
-    kept = (keep_deck.parent if keep_deck else Path("failed")) / f"failed-{abs(hash(last_deck)):x}.cir"
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    kept.write_text(last_deck, encoding="utf-8")
-    kept.with_suffix(".log").write_text(log, encoding="utf-8")
+            log = failure.log
+    kept = _keep_failed(deck, log, keep_deck)
     raise SimulationError(f"{kept}: ngspice {'; '.join(reasons)}: open the deck and its .log")
+
+
+def _keep_failed(deck: str, log: str, keep_deck: Path | None) -> Path:
+    """Write a failed deck and ngspice's log beside ``keep_deck``, or else where temporary files go."""
+    if keep_deck is None:
+        kept = Path(tempfile.mkdtemp(prefix="fgcosim-failed-")) / "deck.cir"
+    else:
+        kept = keep_deck.with_name(f"failed-{keep_deck.name}")
+        kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text(deck, encoding="utf-8")
+    kept.with_suffix(".log").write_text(log, encoding="utf-8")
+    return kept
 
 
 def vmm_deck(
@@ -92,7 +102,9 @@ def vmm_deck(
     graph = array_graph(design, cells)
     check_graph(graph)
     circuit = array_circuit(design, graph, duration)
-    return deck_text(circuit, transient_for(design), options, _saved(design), design.read.temperature)
+    analysis = transient_for(design)
+    temperature, measure = design.read.temperature, _measured(design, analysis.t_stop)
+    return deck_text(circuit, analysis, options, _saved(design), temperature, measure)
 
 
 def _saved(design: Design) -> list[str]:
@@ -104,34 +116,55 @@ def _saved(design: Design) -> list[str]:
     return names
 
 
+def _measured(design: Design, t_stop: float) -> list[str]:
+    """Prints every column's charge in C where the deck is run by hand."""
+    return [
+        line
+        for j in range(design.array.columns)
+        for line in (
+            f"start_{j} find v(q_{j}) at=0",
+            f"end_{j} find v(q_{j}) at={t_stop!r}",
+            f"charge_{j} param='{_sign(design) * INTEGRATOR_FARADS!r}*(end_{j}-start_{j})'",
+        )
+    ]
+
+
+def _sign(design: Design) -> float:
+    """Turns a clamp current into the direction of the cell current."""
+    return -1.0 if isinstance(design.cell, MosCell) and design.cell.channel == "p" else 1.0
+
+
 def _stack(vectors: Vectors, names: list[str]) -> NDArray[np.float64]:
+    missing = [name for name in names if name not in vectors]
+    if missing:
+        raise RunFailure(f"gave no vector {missing[0]}")
     return np.stack([vectors[name] for name in names])
 
 
 def _measure(design: Design, duration: NDArray[np.float64], vectors: Vectors, attempt: int) -> Sample:
     """Charges, slot currents and energy; raises :class:`RunFailure` where a check fails."""
     rows, columns = design.array.rows, design.array.columns
-    time = vectors["time"]
+    time = _stack(vectors, ["time"])[0]
     stop = transient_for(design).t_stop
     if not all(np.isfinite(v).all() for v in vectors.values()):
         raise RunFailure("gave values that are not finite")
     if time[-1] < stop * (1 - 1e-9):
         raise RunFailure(f"stopped at {time[-1]:.4g} s of {stop:.4g} s")
-    sign = -1.0 if isinstance(design.cell, MosCell) and design.cell.channel == "p" else 1.0
     clamp = -_stack(vectors, [f"i(vclamp_{j})" for j in range(columns)])
     node = _stack(vectors, [f"v(q_{j})" for j in range(columns)])
     charge = INTEGRATOR_FARADS * (node[:, -1] - node[:, 0])
-    _check_integrator(charge, np.trapezoid(clamp, time, axis=1))
+    _check_integrator(charge, np.asarray(np.trapezoid(clamp, time, axis=1)))
     returned = _floating_gate_return(vectors)
     active, at = _slots(duration, design.read.t_edge)
-    index = np.searchsorted(time, t_start(design) + at - 1e-15 * stop).clip(max=len(time) - 1)
+    # ngspice's breakpoints may come a rounding error before the slot's end; a millionth of an edge is far more.
+    index = np.searchsorted(time, t_start(design) + at - 1e-6 * design.read.t_edge).clip(max=len(time) - 1)
     drive_i = -_stack(vectors, [f"i(vdrv_{i})" for i in range(rows)])
     drive_v = _stack(vectors, [f"v(drv_{i})" for i in range(rows)])
     power = (drive_i * drive_v).sum(axis=0) + design.v_idle * clamp.sum(axis=0)
     return Sample(
-        charge=sign * charge,
+        charge=_sign(design) * charge,
         slot_active=active,
-        slot_current=sign * clamp[:, index].T,
+        slot_current=_sign(design) * clamp[:, index].T,
         energy=float(np.trapezoid(power, time)),
         attempt=attempt,
         floating_gate_return=returned,

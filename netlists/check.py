@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import networkx as nx
 
 from netlists.elements import GROUND, Capacitor, ChargeSource, Resistor, Terminal, Transistor
@@ -11,8 +13,8 @@ from netlists.errors import InputError
 def check_graph(graph: nx.MultiGraph) -> None:
     """Raise :class:`InputError` naming the net or element that is wrong.
 
-    Checked: positive values; no element across one net; every floating gate has exactly one charge source and a
-    transistor; every other net has a DC path to a driver or clamp; no two terminals joined by nothing but wire shorts.
+    Checked: positive, finite values; no element across one net; every floating gate has exactly one charge source and
+    a transistor; every other net has a DC path to a driver or clamp; no net has two terminals.
     """
     conducting = nx.Graph()
     conducting.add_nodes_from(graph.nodes)
@@ -38,7 +40,8 @@ def check_graph(graph: nx.MultiGraph) -> None:
             conducting.add_edge(a, b)
     for gate in sorted(gates):
         if charge_sources.get(gate, 0) != 1:
-            raise InputError(f"netlist: floating gate {gate} has {charge_sources.get(gate, 0)} charge sources: give it one")
+            count = charge_sources.get(gate, 0)
+            raise InputError(f"netlist: floating gate {gate} has {count} charge sources: give it one")
     for net in sorted(set(charge_sources) - gates):
         raise InputError(f"netlist: net {net} has a charge source but is no transistor's gate")
     driven = nx.node_connected_component(conducting, GROUND) if GROUND in conducting else set()
@@ -48,7 +51,9 @@ def check_graph(graph: nx.MultiGraph) -> None:
 
 
 def _check_value(element: object) -> None:
-    if isinstance(element, Resistor) and not element.ohms > 0:
-        raise InputError(f"netlist: {element.name}: {element.ohms:g} ohm is not positive: correct it")
-    if isinstance(element, Capacitor) and not element.farads > 0:
-        raise InputError(f"netlist: {element.name}: {element.farads:g} F is not positive: correct it")
+    if isinstance(element, Resistor) and not 0 < element.ohms < math.inf:
+        raise InputError(f"netlist: {element.name}: {element.ohms:g} ohm is not positive and finite: correct it")
+    if isinstance(element, Capacitor) and not 0 < element.farads < math.inf:
+        raise InputError(f"netlist: {element.name}: {element.farads:g} F is not positive and finite: correct it")
+    if isinstance(element, ChargeSource) and not math.isfinite(element.volts):
+        raise InputError(f"netlist: {element.name}: {element.volts:g} V is not finite: correct it")

@@ -27,6 +27,9 @@ INTEGRATOR_FARADS = 10e-12
 INTEGRATOR_OHMS = 1e13
 """Gives the integrator an operating point; time constant 100 s, so 1e-8 of the charge is lost in 1 µs."""
 
+SHORTEST_TOP = 1e-6
+"""Time at full voltage of a pulse of duration ``t_edge``, in units of ``t_edge``."""
+
 _GROUP_PARAMETERS = {
     "fw0": "c_own_word_line", "fwnear": "c_near_word_line", "fwfar": "c_far_word_line",
     "fwup2": "c_second_word_line", "fwdown2": "c_second_word_line", "fb": "c_bit_line", "fs": "c_substrate",
@@ -40,7 +43,8 @@ def array_circuit(design: Design, graph: nx.MultiGraph, duration: NDArray[np.flo
     """The circuit of ``graph`` driven by pulses of ``duration`` [N] s, with an integrator behind every clamp.
 
     The voltage of node ``q_j`` times :data:`INTEGRATOR_FARADS` is the charge that left clamp j for its bit line; the
-    current of source ``Vclamp_j`` is the negative of that clamp current. Raises :class:`~netlists.errors.InputError` on durations out of range.
+    current of source ``Vclamp_j`` is the negative of that clamp current. Raises
+    :class:`~netlists.errors.InputError` on durations out of range.
     """
     duration = check_durations(design, duration)
     circuit = Circuit(f"fgcosim array {design.name} {design.array.rows}x{design.array.columns} {design.hash[:12]}")
@@ -56,11 +60,11 @@ def array_circuit(design: Design, graph: nx.MultiGraph, duration: NDArray[np.flo
             circuit.R(element.name, a, b, element.ohms)
         elif isinstance(element, Capacitor):
             name = _parameter_of(element.name)
-            value = f"{{{name}}}" if shared.get(name) == element.farads else element.farads
-            circuit.C(element.name, a, b, value)
+            circuit.C(element.name, a, b, f"{{{name}}}" if shared.get(name) == element.farads else element.farads)
         elif isinstance(element, Transistor):
             bl, wl = f"bl_{element.column}_{element.row}", f"wl_{element.row}_{element.column}"
-            circuit.X(f"{element.row}_{element.column}", "fgcell", bl, element.gate, wl, "sub", vfg=charges[element.gate])
+            name = f"{element.row}_{element.column}"
+            circuit.X(name, "fgcell", bl, element.gate, wl, "sub", vfg=charges[element.gate])
         elif isinstance(element, Terminal):
             _terminal(circuit, element, duration)
     return circuit
@@ -122,5 +126,7 @@ def _terminal(circuit: Circuit, terminal: Terminal, duration: NDArray[np.float64
     elif duration[k] == 0:
         circuit.V(f"drv_{k}", f"drv_{k}", 0, "{v_idle}")
     else:
-        pulse = f"PULSE({{v_idle}} {{v_active}} {{t_start}} {{t_edge}} {{t_edge}} {{t_{k}-t_edge}} 1)"
+        # A width of zero would mean "for ever" to ngspice, so the shortest pulse is not quite a triangle.
+        width = f"{{max(t_{k}-t_edge, {SHORTEST_TOP}*t_edge)}}"
+        pulse = f"PULSE({{v_idle}} {{v_active}} {{t_start}} {{t_edge}} {{t_edge}} {width} 1)"
         circuit.V(f"drv_{k}", f"drv_{k}", 0, pulse)

@@ -34,9 +34,9 @@ class Array(_Section):
     *near* neighbour of an even row is the next word line and that of an odd row the previous one. In a plain array
     the near neighbour is always the next word line."""
 
-    rows: int = Field(ge=1, le=4096)
-    columns: int = Field(ge=1, le=4096)
-    mirrored: bool = True
+    rows: int = Field(ge=1, le=4096, strict=True)
+    columns: int = Field(ge=1, le=4096, strict=True)
+    mirrored: bool = Field(default=True, strict=True)
     idle: Literal["clamped"] = "clamped"
 
 
@@ -91,7 +91,7 @@ class Read(_Section):
     voltage: PositiveVoltage
     t_max: PositiveTime
     t_edge: PositiveTime
-    bits: int = Field(ge=1, le=16)
+    bits: int = Field(ge=1, le=16, strict=True)
     temperature: Temperature
 
     @model_validator(mode="after")
@@ -123,7 +123,7 @@ class Levels(_Section):
     ser: Level = 45.0
     ser_centred: Level = 40.0
     ser_worst_column: Level = 40.0
-    median_cell_error: Annotated[float, Field(gt=0, le=1)] = 0.02
+    median_cell_error: Annotated[float, Field(gt=0, le=1, strict=True)] = 0.02
 
 
 class Design(_Section):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -27,14 +28,15 @@ def load_design(source: str | Path) -> Design:
     Raises :class:`InputError` naming file, line, key and remedy.
     """
     path = Path(source)
-    if path.is_file():
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(f"{path}: larger than {MAX_BYTES} bytes: not a design file")
-        try:
-            text = path.read_text(encoding="utf-8")
-        except UnicodeDecodeError as error:
-            raise InputError(f"{path}: not UTF-8 text: not a design file ({error.reason})") from None
-        return parse_design(text, str(path))
+    try:
+        if path.is_file():
+            if path.stat().st_size > MAX_BYTES:
+                raise InputError(f"{path}: larger than {MAX_BYTES} bytes: not a design file")
+            return parse_design(path.read_text(encoding="utf-8"), str(path))
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text: not a design file ({error.reason})") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     if str(source) in builtin_names():
         text = (resources.files("netlists") / "designs" / f"{source}.yaml").read_text(encoding="utf-8")
         return parse_design(text, f"{source}.yaml")
@@ -52,6 +54,10 @@ def parse_design(text: str, origin: str) -> Design:
         line = f":{mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise InputError(f"{origin}{line}: not valid YAML: {problem}") from None
+    except InputError:
+        raise
+    except (ValueError, RecursionError) as error:  # impossible dates and numbers, endless nesting
+        raise InputError(f"{origin}: not valid YAML: {str(error)[:80]}") from None
     if not isinstance(data, dict):
         raise InputError(f"{origin}: expected sections such as 'array:' and 'cell:' at the top level")
     _refuse_duplicates(node, origin)
@@ -70,7 +76,8 @@ def dump_design(design: Design) -> str:
 def _refuse_aliases(text: str, origin: str) -> None:
     for token in yaml.scan(text, Loader=yaml.SafeLoader):
         if isinstance(token, yaml.AliasToken):
-            raise InputError(f"{origin}:{token.start_mark.line + 1}: YAML aliases are not used here: write the value out")
+            line = token.start_mark.line + 1
+            raise InputError(f"{origin}:{line}: YAML aliases are not used here: write the value out")
 
 
 def _refuse_duplicates(node: Any, origin: str) -> None:
@@ -89,14 +96,14 @@ def _message(error: Any, root: yaml.Node, origin: str) -> str:
     if len(path) > 1 and path[0] == "cell" and path[1] in ("mos", "resistive"):
         del path[1]
     line = _line(root, path)
-    key = ".".join(path) or "design"
+    key = " ".join(".".join(path).split()) or "design"
     kind, text = error["type"], error["msg"].removeprefix("Value error, ")
     if kind == "extra_forbidden":
         text = "unknown key: remove it or correct its spelling"
     elif kind == "missing":
         text = "missing: add it"
     elif kind not in ("value_error",):
-        text = f"{text}, not {error.get('input')!r}"
+        text = f"{text}, not {reprlib.repr(error.get('input'))}"
     return f"{origin}:{line}: {key}: {text}"
 
 

@@ -65,7 +65,7 @@ TEMPERATURE = Dimension("temperature", ("degC", "°C"), "27 degC", offset=273.15
 DECIBEL = Dimension("level", ("dB",), "45 dB")
 
 
-def _field(dimension: Dimension, **bounds: float) -> Any:
+def _field(dimension: Dimension, **bounds: Any) -> Any:
     return Annotated[
         float,
         Field(**bounds),

@@ -7,10 +7,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from surrogate.model import Precision
 from surrogate.parameters import Parameters, unflatten
 
-DERIVATIVE_TOLERANCE = 1e-4
-"""Relative error of derivatives that a fit accepts (it decides the path, not the solution, beyond this level)."""
+FIT_PRECISION = Precision(currents=1e-7, derivatives=1e-2)
+"""Enough for a fit: an error of a derivative's feedback part decides the path, not the solution."""
 
 Evaluate = Callable[[Parameters, Tensor], Tensor]
 """Predictions [n, M] from parameters with a copy per observation and states [n, N, M]."""
@@ -29,14 +30,12 @@ def jacobians(
     states = state.detach().clone().requires_grad_(True)
     predicted = evaluate(unflatten(copies), states)
     weight = weigh(predicted.detach())
-    both = torch.autograd.grad(
-        predicted, (copies, states), torch.stack([torch.ones_like(predicted), weight]), is_grads_batched=True
-    )
-    by_copy, by_state = both
+    by_copy, by_state = torch.autograd.grad(predicted.sum(), (copies, states), retain_graph=True)
+    cost_by_copy, cost_by_state = torch.autograd.grad(predicted, (copies, states), weight)
     return (
         predicted.detach(),
-        by_copy[0].squeeze(-2).permute(1, 2, 0),
-        by_state[0],
-        by_copy[1].sum(dim=(1, 2, 3)),
-        by_state[1],
+        by_copy.squeeze(-2).permute(1, 2, 0),
+        by_state,
+        cost_by_copy.sum(dim=(1, 2, 3)),
+        cost_by_state,
     )

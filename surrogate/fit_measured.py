@@ -7,17 +7,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from surrogate.fit_common import DERIVATIVE_TOLERANCE, jacobians
+from surrogate.fit_common import FIT_PRECISION, jacobians
 from surrogate.ideal import least_squares_weights
 from surrogate.least_squares import Linearisation, Problem, Solution, Unknowns, minimise
 from surrogate.model import charges
+from surrogate.threads import one_thread_each
 from surrogate.parameters import Parameters, positions, prior_widths, start_values, unflatten
 
-CHUNK_ELEMENTS = 2_000_000
-"""Cell evaluations (observations × slots × rows × columns) held in memory at once."""
+CHUNK_ELEMENTS = 100_000
+"""Cell evaluations (observations × slots × rows × columns) of one piece of work: small enough for a core's cache."""
 
-TRIAL_OBSERVATIONS = 60
-TRIAL_ITERATIONS = 8
+TRIAL_OBSERVATIONS = 20
+TRIAL_ITERATIONS = 6
 SPECIFIC_CURRENT_STARTS = (2.0, -0.5, -3.0)
 """ln of specific current over largest cell current tried as starts: weak, moderate and strong inversion."""
 
@@ -43,11 +44,17 @@ def fit_measured(duration: Tensor, charge: Tensor, time_scale: float) -> Measure
     if not scale > 0 or float(charge.mean()) <= 0:
         raise ValueError("charges: none is positive: give charges of the cells' own direction")
     time, measured, start_current = duration / time_scale, charge / (scale * time_scale), weights / scale
-    few = slice(0, TRIAL_OBSERVATIONS + 2 * duration.shape[1])
+    with one_thread_each():
+        return _fit(time, measured, start_current, scale)
+
+
+def _fit(time: Tensor, measured: Tensor, start_current: Tensor, scale: float) -> MeasuredFit:
+    few = slice(0, TRIAL_OBSERVATIONS + time.shape[1])
     starts = [_start(start_current, log_is) for log_is in SPECIFIC_CURRENT_STARTS]
     trials = [minimise(_problem(time[few], measured[few], s), s, TRIAL_ITERATIONS) for s in starts]
     best = min(range(len(starts)), key=lambda k: trials[k].sigma)
-    solution = minimise(_problem(time, measured, starts[best]), trials[best].unknowns)
+    near = minimise(_problem(time[few], measured[few], starts[best]), trials[best].unknowns)
+    solution = minimise(_problem(time, measured, starts[best]), near.unknowns)
     return MeasuredFit(
         shared=solution.unknowns.shared,
         state=solution.unknowns.local,
@@ -74,27 +81,27 @@ def _problem(time: Tensor, measured: Tensor, start: Unknowns) -> Problem:
     parts = [slice(k, min(k + chunk, n)) for k in range(0, n, chunk)]
 
     def predict(p: Parameters, state: Tensor, part: slice) -> Tensor:
-        return charges(p, state, time[part], DERIVATIVE_TOLERANCE)
+        return charges(p, state, time[part], FIT_PRECISION)
+
+    def predict_all(point: Unknowns, part: slice) -> Tensor:
+        with torch.no_grad():
+            return predict(unflatten(point.shared), point.local[None], part)
 
     def residual(point: Unknowns) -> Tensor:
-        p = unflatten(point.shared)
-        with torch.no_grad():
-            return (torch.cat([predict(p, point.local[None], part) for part in parts]) - measured) / scale
+        return (torch.cat([predict_all(point, part) for part in parts]) - measured) / scale
 
     def linearise(point: Unknowns) -> Linearisation:
-        pieces = []
-        for part in parts:
+        def piece(part: slice) -> tuple[Tensor, ...]:
             truth = measured[part]
-            state = point.local.expand(truth.shape[0], rows, columns)
-            pieces.append(
-                jacobians(
-                    point.shared,
-                    state,
-                    lambda p, u, part=part: predict(p, u, part),  # type: ignore[misc]
-                    columns,
-                    lambda y, truth=truth: (y - truth) / scale**2,  # type: ignore[misc]
-                )
+            return jacobians(
+                point.shared,
+                point.local.expand(truth.shape[0], rows, columns),
+                lambda p, state: predict(p, state, part),
+                columns,
+                lambda y: (y - truth) / scale**2,
             )
+
+        pieces = [piece(part) for part in parts]
         predicted, by_shared, by_state, g_shared, g_state = (list(x) for x in zip(*pieces, strict=True))
         return Linearisation(
             residual=(torch.cat(predicted) - measured) / scale,

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from surrogate.fit_common import DERIVATIVE_TOLERANCE, jacobians
+from surrogate.fit_common import FIT_PRECISION, jacobians
 from surrogate.least_squares import Linearisation, Problem, Solution, Unknowns, minimise
 from surrogate.model import charges, pattern_currents
+from surrogate.threads import one_thread_each
 from surrogate.parameters import SIZE, Parameters, positions, prior_widths, start_values, unflatten
 from surrogate.state_map import MAP_TERMS, StateMap
 
@@ -61,7 +62,7 @@ def fit_programmed(slots: SlotData, totals: ChargeData, time_scale: float) -> Pr
         return (powers @ point.shared[SIZE:])[slots.matrix]
 
     def predict(p: Parameters, state: Tensor) -> Tensor:
-        return pattern_currents(p, state, slots.active, DERIVATIVE_TOLERANCE)
+        return pattern_currents(p, state, slots.active, FIT_PRECISION)
 
     def residual(point: Unknowns) -> Tensor:
         with torch.no_grad():
@@ -85,7 +86,8 @@ def fit_programmed(slots: SlotData, totals: ChargeData, time_scale: float) -> Pr
     empty = torch.zeros(0, columns, dtype=torch.float64)
     width = torch.cat([prior_widths(), torch.tensor([20.0, 20.0, 1.0, 0.3], dtype=torch.float64)])
     problem = Problem(residual, linearise, Unknowns(start, empty), Unknowns(width, empty))
-    solution = minimise(problem, Unknowns(start, empty))
+    with one_thread_each():
+        solution = minimise(problem, Unknowns(start, empty))
     shared = solution.unknowns.shared[:SIZE].clone()
     state_map = StateMap(solution.unknowns.shared[SIZE:], centre, unit)
     shared[positions("edge_time")] = _edge_time(shared, state_map(slots.volts), totals, scale, time_scale)

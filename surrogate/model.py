@@ -8,6 +8,7 @@ line. Both are caused by all currents of the pattern, so the equations are itera
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -17,8 +18,16 @@ from surrogate.cell import cell_current, gate_fall
 from surrogate.parameters import OFFSETS, Parameters
 from surrogate.slots import adaptive_slots
 
-TOLERANCE = 1e-9
-"""Relative change at which the currents of a pattern count as converged."""
+
+@dataclass(frozen=True)
+class Precision:
+    """Relative change at which currents count as converged, and relative error accepted in derivatives."""
+
+    currents: float = 1e-10
+    derivatives: float = 1e-9
+
+
+EXACT = Precision()
 
 MAX_ITERATIONS = 200
 
@@ -40,7 +49,7 @@ def shifted_state(p: Parameters, state: Tensor, active: Tensor) -> Tensor:
     rows = active.shape[-1]
     i = torch.arange(rows)
     fall = gate_fall(state)
-    shifted = state + p.gate_row * _differences_along_row(fall)
+    shifted = state + p.gate_row * differences_along_row(fall)
     for c, offset in enumerate(OFFSETS):
         inside = (i + offset >= 0) & (i + offset < rows)
         neighbour = active[:, (i + offset).clamp(0, rows - 1)] * inside
@@ -52,38 +61,45 @@ def shifted_state(p: Parameters, state: Tensor, active: Tensor) -> Tensor:
     return shifted
 
 
-def _differences_along_row(fall: Tensor) -> Tensor:
+def array_edge_state(p: Parameters, rows: int) -> Tensor:
+    """Static shift [N] of the states of rows at the array's edge, whose floating gates miss neighbours to hold them."""
+    i = torch.arange(rows)
+    missing = torch.stack([(i + o < 0) | (i + o >= rows) for o in OFFSETS], dim=-1).to(p.kappa.dtype)
+    return p.array_edge.squeeze() * (p.kappa.reshape(2, len(OFFSETS))[i % 2] * missing).sum(-1)
+
+
+def differences_along_row(fall: Tensor) -> Tensor:
     """Sum over the two neighbours in the row of (their fall − own fall)."""
     step = fall[..., 1:] - fall[..., :-1]
     return pad(step, (0, 1)) - pad(step, (1, 0))
 
 
-def cell_currents(p: Parameters, state: Tensor, active: Tensor, derivative_tolerance: float = 1e-9) -> Tensor:
+def cell_currents(p: Parameters, state: Tensor, active: Tensor, precision: Precision = EXACT) -> Tensor:
     """Steady currents [P, N, M] of all cells, in units of the current scale.
 
     ``state`` u is [1 or P, N, M], ``active`` [P, N]. Derivatives come from the last iterations after convergence; as
-    many are kept as ``derivative_tolerance`` asks for. Raises ``ArithmeticError`` where the currents do not converge.
+    many are kept as ``precision`` asks for. Raises ``ArithmeticError`` where the currents do not converge.
     """
     before = shifted_state(p, state, active)
     gate = active[..., None]
     wires_b, wires_w = distance(active.shape[-1]), distance(state.shape[-1])
 
-    def step(current: Tensor, q: Parameters, x: Tensor) -> Tensor:
-        drop = torch.exp(q.log_switch) * current.sum(-2, keepdim=True) + torch.exp(q.log_bit_line) * (wires_b @ current)
-        rise = torch.exp(q.log_driver) * current.sum(-1, keepdim=True) + torch.exp(q.log_word_line) * (current @ wires_w)
-        return gate * cell_current(q, x - q.sensitivity * drop - rise, drop)
+    def step(current: Tensor) -> Tensor:
+        drop = torch.exp(p.log_switch) * current.sum(-2, keepdim=True) + torch.exp(p.log_bit_line) * (wires_b @ current)
+        rise = torch.exp(p.log_driver) * current.sum(-1, keepdim=True) + torch.exp(p.log_word_line) * (current @ wires_w)
+        return gate * cell_current(p, before - p.sensitivity * drop - rise, drop)
 
     with torch.no_grad():
-        current, rate = _converge(lambda c: step(c, p, before), torch.zeros_like(before))
+        current, rate = _converge(step, torch.zeros_like(before), precision.currents)
     if not torch.is_grad_enabled():
         return current
-    tail = 1 if rate <= 0 else math.ceil(math.log(derivative_tolerance) / math.log(min(max(rate, 1e-3), 0.95)))
+    tail = 1 if rate <= 0 else math.ceil(math.log(precision.derivatives) / math.log(min(max(rate, 1e-3), 0.95)))
     for _ in range(tail):
-        current = step(current, p, before)
+        current = step(current)
     return current
 
 
-def _converge(step, current: Tensor) -> tuple[Tensor, float]:  # type: ignore[no-untyped-def]
+def _converge(step, current: Tensor, tolerance: float) -> tuple[Tensor, float]:  # type: ignore[no-untyped-def]
     """Fixed point of ``step`` from ``current``, and the factor by which its error falls per iteration."""
     change, rate, damping = math.inf, 0.0, 1.0
     for _ in range(MAX_ITERATIONS):
@@ -92,7 +108,7 @@ def _converge(step, current: Tensor) -> tuple[Tensor, float]:  # type: ignore[no
         last, change = change, float((following - current).abs().max()) if current.numel() else 0.0
         if not math.isfinite(scale):
             raise ArithmeticError("the model's currents are not finite")
-        if change <= TOLERANCE * scale:
+        if change <= tolerance * scale:
             return following, rate
         rate = change / last if math.isfinite(last) else 0.0
         if rate > 0.9:
@@ -101,12 +117,12 @@ def _converge(step, current: Tensor) -> tuple[Tensor, float]:  # type: ignore[no
     raise ArithmeticError("the model's bit-line drop does not converge: currents times resistances are too large")
 
 
-def pattern_currents(p: Parameters, state: Tensor, active: Tensor, derivative_tolerance: float = 1e-9) -> Tensor:
+def pattern_currents(p: Parameters, state: Tensor, active: Tensor, precision: Precision = EXACT) -> Tensor:
     """Bit-line currents [P, M] of patterns ``active`` [P, N]."""
-    return cell_currents(p, state, active, derivative_tolerance).sum(dim=-2)
+    return cell_currents(p, state, active, precision).sum(dim=-2)
 
 
-def charges(p: Parameters, state: Tensor, duration: Tensor, derivative_tolerance: float = 1e-9) -> Tensor:
+def charges(p: Parameters, state: Tensor, duration: Tensor, precision: Precision = EXACT) -> Tensor:
     """Bit-line charges [n, M] of ``duration`` [n, N] (in units of the time scale); ``state`` u is [1 or n, N, M].
 
     The sum over all adaptive slots of length times current, less the charge that each row's edges lose.
@@ -117,7 +133,7 @@ def charges(p: Parameters, state: Tensor, duration: Tensor, derivative_tolerance
     def per_slot(values: Tensor) -> Tensor:
         return values if values.shape[-3] == 1 else values.repeat_interleave(s, dim=-3)
 
-    current = cell_currents(p.map(per_slot), per_slot(state), slots.active.reshape(n * s, rows), derivative_tolerance)
+    current = cell_currents(p.map(per_slot), per_slot(state), slots.active.reshape(n * s, rows), precision)
     current = current.reshape(n, s, rows, -1)
     steady = torch.einsum("ns,nsij->nj", slots.length, current)
     lost = torch.einsum("nsi,nsij->nj", slots.closing, current)

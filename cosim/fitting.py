@@ -1,0 +1,107 @@
+"""From a data set or a measurement file to a surrogate."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cosim.dataset import DataSet
+from cosim.errors import InputError
+from cosim.measurements import Measurements
+from cosim.version import code_version
+from netlists.designfile import parse_design
+from surrogate.fit_measured import fit_measured
+from surrogate.fit_programmed import ChargeData, SlotData, fit_programmed
+from surrogate.surrogate import Domain, Surrogate, ideal_weights
+
+MIN_SLOTS = 30
+
+
+def fit_dataset(data: DataSet) -> Surrogate:
+    """Fit the shared parameters to the runs of role ``fit``. Raises :class:`InputError` where there are too few."""
+    runs = data.runs("fit")
+    keep = np.isin(data.slot_sample, runs)
+    if keep.sum() < MIN_SLOTS:
+        raise InputError(f"data set: {int(keep.sum())} slots of role 'fit', at least {MIN_SLOTS} are needed: add runs")
+    design = parse_design(data.design_yaml, "data set's design")
+    if design.cell.kind != "mos":
+        raise InputError("data set: a resistive array is linear and needs no time-slot surrogate: use its nodal solution")
+    volts = torch.from_numpy(data.cells)
+    fit = fit_programmed(
+        SlotData(
+            active=torch.from_numpy(data.slot_active[keep].astype(np.float64)),
+            matrix=torch.from_numpy(data.weights_index[data.slot_sample[keep]]),
+            current=torch.from_numpy(data.slot_current[keep]),
+            volts=volts,
+        ),
+        ChargeData(
+            duration=torch.from_numpy(data.duration[runs]),
+            matrix=torch.from_numpy(data.weights_index[runs]),
+            charge=torch.from_numpy(data.charge[runs]),
+        ),
+        time_scale=design.read.t_max,
+    )
+    seen = fit.state_map(volts[torch.from_numpy(np.unique(data.weights_index[runs]))])
+    errors = fit.solution.standard_error.shared
+    return Surrogate(
+        shared=fit.shared,
+        shared_error=errors[: len(fit.shared)],
+        current_scale=fit.current_scale,
+        time_scale=design.read.t_max,
+        domain=_domain(design.read.t_edge, design.read.t_max, seen, design.array.rows, design.array.columns),
+        state_map=fit.state_map,
+        provenance={
+            "design": design.name,
+            "design_hash": data.design_hash,
+            "design_yaml": data.design_yaml,
+            "dataset_hash": data.hash,
+            "simulator": data.simulator,
+            "options": json.loads(data.options),
+            "code_version": code_version(),
+            "fit_runs": len(runs),
+            "fit_slots": int(keep.sum()),
+            "fit_iterations": fit.solution.iterations,
+            "fit_relative_residual": fit.solution.sigma,
+        },
+    )
+
+
+def fit_measurements(data: Measurements, origin: Path) -> Surrogate:
+    """Fit states and shared parameters to a measured array. Raises :class:`InputError` where rows are too few."""
+    n, rows = data.duration.shape
+    if n <= rows:
+        raise InputError(f"{origin}: {n} measurements of an array with {rows} rows: more than {rows} are needed")
+    duration, charge = torch.from_numpy(data.duration), torch.from_numpy(data.charge)
+    time_scale = float(duration.max())
+    try:
+        fit = fit_measured(duration, charge, time_scale)
+    except ValueError as error:
+        raise InputError(f"{origin}: {error}") from None
+    hot, least_squares = ideal_weights(data.duration, data.charge)
+    return Surrogate(
+        shared=fit.shared,
+        shared_error=fit.solution.standard_error.shared,
+        current_scale=fit.current_scale,
+        time_scale=time_scale,
+        domain=_domain(float(duration[duration > 0].min()), time_scale, fit.state, rows, charge.shape[1]),
+        state=fit.state,
+        state_error=fit.state_error,
+        ideal_one_hot=hot,
+        ideal_least_squares=least_squares,
+        provenance={
+            "measurements": origin.name,
+            "measurements_hash": data.hash,
+            "measurements_count": n,
+            "code_version": code_version(),
+            "fit_iterations": fit.solution.iterations,
+            "fit_relative_residual": fit.solution.sigma,
+        },
+    )
+
+
+def _domain(t_min: float, t_max: float, state: Tensor, rows: int, columns: int) -> Domain:
+    return Domain(t_min, t_max, float(state.min()), float(state.max()), rows, columns)

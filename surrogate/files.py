@@ -1,0 +1,94 @@
+"""Surrogates on disk: safetensors with a JSON header. Nothing in them is executable."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from surrogate.errors import InputError
+from surrogate.parameters import SIZE, SPECS
+from surrogate.state_map import MAP_TERMS, StateMap
+from surrogate.surrogate import Domain, Surrogate
+
+FORMAT = "fgcosim-surrogate-1"
+MAX_BYTES = 1_000_000_000
+_TENSORS = ("state", "state_error", "ideal_one_hot", "ideal_least_squares")
+
+
+def save_surrogate(surrogate: Surrogate, path: Path) -> None:
+    """Write ``surrogate`` to ``path``: beside it first, then renamed into place. Raises ``OSError`` (disk full)."""
+    tensors = {"shared": surrogate.shared, "shared_error": surrogate.shared_error}
+    tensors.update({name: getattr(surrogate, name) for name in _TENSORS if getattr(surrogate, name) is not None})
+    header = {
+        "parameters": [[s.name, list(s.shape)] for s in SPECS],
+        "current_scale": surrogate.current_scale,
+        "time_scale": surrogate.time_scale,
+        "domain": asdict(surrogate.domain),
+        "provenance": surrogate.provenance,
+        "report": surrogate.report,
+    }
+    if surrogate.state_map is not None:
+        tensors["state_map"] = surrogate.state_map.coefficients
+        header["state_map"] = [surrogate.state_map.centre, surrogate.state_map.unit]
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        contiguous = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
+        save_file(contiguous, temporary, metadata={"format": FORMAT, "header": json.dumps(header)})
+        with temporary.open("rb") as handle:
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+    except SafetensorError as error:
+        raise OSError(f"{path}: cannot be written: {error}") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_surrogate(path: Path) -> Surrogate:
+    """Read a surrogate. Raises :class:`InputError` on missing, foreign, truncated or inconsistent files."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such surrogate: make one with 'fgcosim fit'")
+    if path.stat().st_size > MAX_BYTES:
+        raise InputError(f"{path}: larger than {MAX_BYTES} bytes: not a surrogate")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != FORMAT:
+                raise InputError(f"{path}: no surrogate of this program ({FORMAT}): make one with 'fgcosim fit'")
+            header = json.loads(metadata["header"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return _build(header, tensors)
+    except InputError:
+        raise
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+        reason = str(error).splitlines()[0][:100] if str(error) else type(error).__name__
+        raise InputError(f"{path}: truncated or no surrogate ({reason}): fit it again") from None
+
+
+def _build(header: dict, tensors: dict[str, torch.Tensor]) -> Surrogate:  # type: ignore[type-arg]
+    if header["parameters"] != [[s.name, list(s.shape)] for s in SPECS] or tensors["shared"].shape != (SIZE,):
+        raise InputError("parameters are those of another version: fit it again")
+    state_map = None
+    if "state_map" in tensors:
+        if tensors["state_map"].shape != (MAP_TERMS,):
+            raise ValueError("state_map has a wrong shape")
+        centre, unit = header["state_map"]
+        state_map = StateMap(tensors["state_map"], float(centre), float(unit))
+    if not all(bool(torch.isfinite(t).all()) for t in tensors.values()):
+        raise ValueError("holds values that are not finite")
+    return Surrogate(
+        shared=tensors["shared"],
+        shared_error=tensors["shared_error"],
+        current_scale=float(header["current_scale"]),
+        time_scale=float(header["time_scale"]),
+        domain=Domain(**header["domain"]),
+        state_map=state_map,
+        **{name: tensors.get(name) for name in _TENSORS},  # type: ignore[arg-type]
+        provenance=header["provenance"],
+        report=header["report"],
+    )

@@ -1,0 +1,76 @@
+"""From weights to cells: target currents in differential pairs, and the stored state that shows a target current."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from surrogate.cell import cell_current
+from surrogate.errors import InputError
+from surrogate.model import array_edge_state
+from surrogate.surrogate import Surrogate
+
+TABLE_POINTS = 2001
+
+
+@dataclass(frozen=True)
+class CurrentRange:
+    """One-hot read currents that cells are programmed to, A."""
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.low < self.high:
+            raise InputError(f"current range {self.low:g} … {self.high:g} A: needs 0 < low < high")
+
+
+def pair_currents(weight: Tensor, span: float, currents: CurrentRange) -> Tensor:
+    """Target currents [N, 2·M'] A of signed ``weight`` [N, M'] with |weight| ≤ ``span``: column 2k carries the positive,
+    2k + 1 the negative part; zero is the minimum current on both sides (proportional mapping)."""
+    swing = (currents.high - currents.low) / span
+    sides = torch.stack([weight.clamp(min=0), (-weight).clamp(min=0)], dim=-1).clamp(max=span)
+    return (currents.low + swing * sides).flatten(-2)
+
+
+class InverseCurve:
+    """State that shows a target current when its cell is read alone: a differentiable table of the fitted curve."""
+
+    def __init__(self, surrogate: Surrogate, currents: CurrentRange, rows: int) -> None:
+        p = surrogate.parameters
+        domain = surrogate.domain
+        state = torch.linspace(domain.state_min - 2, domain.state_max + 2, TABLE_POINTS, dtype=torch.float64)
+        current = torch.zeros_like(state)
+        for _ in range(30):
+            drop, rise = torch.exp(p.log_switch) * current, torch.exp(p.log_driver) * current
+            current = cell_current(p, state - p.sensitivity * drop - rise, drop).reshape(-1)
+        log_current = torch.log(current * surrogate.current_scale)
+        if bool((log_current.diff() <= 0).any()):
+            raise InputError("surrogate: its cell curve is not monotone over the domain: fit it to more data")
+        for value in (currents.low, currents.high):
+            if not float(log_current[0]) <= float(torch.log(torch.tensor(value))) <= float(log_current[-1]):
+                raise InputError(f"weights: current {value:g} A is outside the surrogate's domain: narrow the range")
+        self.state = state
+        self.log_current = log_current
+        self.row_shift = array_edge_state(p, rows)
+
+    def __call__(self, current: Tensor) -> Tensor:
+        """States [..., N, M] of target ``current`` [..., N, M] A, in its dtype; rows at the array's edge are corrected."""
+        target = torch.log(current.double())
+        k = torch.searchsorted(self.log_current, target.detach()).clamp(1, TABLE_POINTS - 1)
+        x0, x1 = self.log_current[k - 1], self.log_current[k]
+        y0, y1 = self.state[k - 1], self.state[k]
+        state = y0 + (y1 - y0) * (target - x0) / (x1 - x0)
+        return (state - self.row_shift[:, None]).to(current.dtype)
+
+
+def program(surrogate: Surrogate, inverse: InverseCurve, target: Tensor, passes: int = 6) -> Tensor:
+    """States [N, M] that show ``target`` [N, M] A in a one-hot read of the whole array, as write–verify programming
+    reaches: neighbours' floating gates and shared drivers included."""
+    state = inverse(target.double())
+    for _ in range(passes):
+        shown = surrogate.one_hot_current(state)
+        state = state + inverse(target.double()) - inverse(shown)
+    return state

@@ -1,0 +1,117 @@
+"""A fitted surrogate: parameters, scales, domain of use, provenance and, once validated, its report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from surrogate.errors import InputError
+from surrogate.ideal import least_squares_weights, one_hot_weights
+from surrogate.model import charges, pattern_currents
+from surrogate.parameters import Parameters, unflatten
+from surrogate.state_map import StateMap
+
+Array = NDArray[np.float64]
+
+DOMAIN_TOLERANCE = 1e-6
+STATE_MARGIN = 0.25
+"""How far (in units of state) beyond the fitted states a surrogate may be used."""
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Where the fit has seen data: durations in s, states u, array size."""
+
+    duration_min: float
+    duration_max: float
+    state_min: float
+    state_max: float
+    rows: int
+    columns: int
+
+    def check_duration(self, duration: Array) -> None:
+        """Raise :class:`InputError` unless every duration is 0 or within the domain."""
+        positive = duration[duration > 0]
+        if (duration < 0).any() or not np.isfinite(duration).all():
+            raise InputError("duration: negative or not finite: correct it")
+        if positive.size and positive.max() > self.duration_max * (1 + DOMAIN_TOLERANCE):
+            raise InputError(
+                f"duration: {positive.max():g} s is beyond the surrogate's domain, t_max = {self.duration_max:g} s"
+            )
+
+    def check_state(self, state: Tensor) -> None:
+        """Raise :class:`InputError` where a cell's state lies outside the domain."""
+        low, high = float(state.min()), float(state.max())
+        if low < self.state_min - STATE_MARGIN or high > self.state_max + STATE_MARGIN:
+            raise InputError(
+                f"weights: cell states {low:.2f} … {high:.2f} leave the surrogate's domain "
+                f"{self.state_min:.2f} … {self.state_max:.2f}: keep weights in range or fit over a wider one"
+            )
+
+
+@dataclass(frozen=True)
+class Surrogate:
+    """A time-slot surrogate in physical units. ``state_map`` is set for programmed arrays, ``state`` for measured ones."""
+
+    shared: Tensor
+    shared_error: Tensor
+    current_scale: float
+    time_scale: float
+    domain: Domain
+    state_map: StateMap | None = None
+    state: Tensor | None = None
+    state_error: Tensor | None = None
+    ideal_one_hot: Tensor | None = None
+    ideal_least_squares: Tensor | None = None
+    provenance: dict[str, Any] = field(default_factory=dict)
+    report: dict[str, Any] | None = None
+
+    @property
+    def parameters(self) -> Parameters:
+        """The shared parameters by name."""
+        return unflatten(self.shared)
+
+    def states(self, volts: Array) -> Tensor:
+        """States u of cells programmed to ``volts`` (any shape). Raises :class:`InputError` for a measured array."""
+        if self.state_map is None:
+            raise InputError("surrogate: fitted to measurements of one array: it has no map from voltages to cells")
+        return self.state_map(torch.as_tensor(volts, dtype=torch.float64))
+
+    def charge(self, duration: Array, state: Tensor, without: tuple[str, ...] = ()) -> Array:
+        """Charges [n, M] C of ``duration`` [n, N] s on cells of ``state`` [N, M] or [n, N, M]; effects in ``without``
+        are switched off. The reference engine, in float64. Raises :class:`InputError` outside the domain."""
+        self.domain.check_duration(duration)
+        time = torch.as_tensor(duration / self.time_scale, dtype=torch.float64)
+        state = state if state.dim() == 3 else state[None]
+        with torch.no_grad():
+            q = charges(self.parameters.without(*without), state, time)
+        return (q * self.current_scale * self.time_scale).numpy()
+
+    def one_hot_current(self, state: Tensor) -> Tensor:
+        """Currents [N, M] A that reading ``state`` [N, M] one row at a time shows."""
+        with torch.no_grad():
+            eye = torch.eye(state.shape[0], dtype=torch.float64)
+            return pattern_currents(self.parameters, state[None], eye) * self.current_scale
+
+    def with_report(self, report: dict[str, Any]) -> Surrogate:
+        """The same surrogate with the report of its cross-validation."""
+        return replace(self, report=report)
+
+    def require_passed(self) -> None:
+        """Raise :class:`InputError` unless a cross-validation passed."""
+        if self.report is None:
+            raise InputError("surrogate: not validated: run 'fgcosim validate' on it first")
+        if not self.report.get("passed"):
+            failed = ", ".join(self.report.get("failed", [])) or "unknown"
+            raise InputError(f"surrogate: failed its cross-validation ({failed}): improve the fit or lower the levels")
+
+
+def ideal_weights(duration: Array, charge: Array) -> tuple[Tensor | None, Tensor]:
+    """One-hot (or None) and least-squares weights [N, M] A of an ideal VMM from measured data."""
+    hot = one_hot_weights(duration, charge)
+    return (None if hot is None else torch.from_numpy(hot)), torch.from_numpy(least_squares_weights(duration, charge))
