@@ -125,7 +125,7 @@ def _assemble(design: Design, plan: Plan, engine: Ngspice, samples: list[Sample]
         floating_gate_return=np.array([s.floating_gate_return for s in samples]),
         design_yaml=dump_design(design),
         design_hash=design.hash,
-        simulator=f"{engine.name}{' KLU' if engine.klu else ''}",
+        simulator=engine.label,
         options=json.dumps(engine.options(), sort_keys=True),
         deck_hash=hashlib.sha256(first.encode()).hexdigest(),
         code_version=code_version(),

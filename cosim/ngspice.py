@@ -40,6 +40,11 @@ class Ngspice:
         """For provenance, e.g. ``ngspice-46``."""
         return f"ngspice-{self.version}"
 
+    @property
+    def label(self) -> str:
+        """Name and solver, e.g. ``ngspice-46 KLU``."""
+        return f"{self.name} KLU" if self.klu else self.name
+
     def options(self) -> dict[str, float | str | None]:
         """Simulator options of a campaign: some 88 dB against much tighter ones (``scripts/bench_spice``).
 

@@ -45,10 +45,10 @@ class Plan:
 class PlanSize:
     """How many transients of each kind a plan holds."""
 
-    fit: int = 10
-    fit_matrices: int = 7
+    fit: int = 6
+    fit_matrices: int = 4
     patterns: int = 8
-    weights: int = 8
+    weights: int = 6
     network: int = 6
 
 
@@ -67,15 +67,14 @@ def standard_plan(
     """
     size = size or PlanSize()
     rng = np.random.default_rng(seed)
-    rows, columns = design.array.rows, design.array.columns
+    rows = design.array.rows
     matrices = size.fit_matrices + size.weights
-    low, high = np.log(design.weights.current_min), np.log(design.weights.current_max)
-    cells = curve.state_for(np.exp(rng.uniform(low, high, (matrices, rows, columns))))
+    cells = random_cells(rng, design, curve, matrices)
     runs: list[tuple[str, int, NDArray[np.float64]]] = []
     for k in range(size.fit):
         matrix = 0 if k >= size.fit_matrices else k
         runs.append(("fit", matrix, _spread(rng, design)))
-    runs += [("patterns", int(rng.integers(size.fit_matrices)), _random(rng, design)) for _ in range(size.patterns)]
+    runs += [("patterns", k % 2 * (k % size.fit_matrices), _random(rng, design)) for k in range(size.patterns)]
     runs += [("weights", size.fit_matrices + k, _random(rng, design)) for k in range(size.weights)]
     if network_duration is not None:
         runs += [
@@ -93,6 +92,17 @@ def standard_plan(
         role=tuple(role for role, _, _ in runs),
         seed=seed,
     )
+
+
+def random_cells(rng: np.random.Generator, design: Design, curve: ReadCurve, count: int) -> NDArray[np.float64]:
+    """``count`` matrices [count, N, M] of cells, log-uniform in read current over the design's weight range."""
+    low, high = np.log(design.weights.current_min), np.log(design.weights.current_max)
+    return curve.state_for(np.exp(rng.uniform(low, high, (count, design.array.rows, design.array.columns))))
+
+
+def random_durations(rng: np.random.Generator, design: Design, count: int) -> NDArray[np.float64]:
+    """Random pulse widths [count, N] s of the design's resolution."""
+    return np.array([_random(rng, design) for _ in range(count)])
 
 
 def _spread(rng: np.random.Generator, design: Design) -> NDArray[np.float64]:

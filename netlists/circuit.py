@@ -13,6 +13,7 @@ from PySpice.Spice.Netlist import Circuit, SubCircuit
 from netlists.design import Design, MosCell
 from netlists.devices import DIFFUSION_LENGTH_M, MODEL_CARDS, MODEL_NAMES
 from netlists.elements import GROUND, Capacitor, ChargeSource, Resistor, Terminal, Transistor
+from netlists.graph import SHORT_OHMS
 from netlists.stimulus import check_durations, t_start
 
 logging.getLogger("PySpice").setLevel(logging.ERROR)
@@ -56,7 +57,9 @@ def array_circuit(design: Design, graph: nx.MultiGraph, duration: NDArray[np.flo
         circuit.parameter(name, repr(value))
     charges = {a: e.volts for a, b, e in _edges(graph) if isinstance(e, ChargeSource)}
     for a, b, element in _edges(graph):
-        if isinstance(element, Resistor):
+        if isinstance(element, Resistor) and element.ohms <= SHORT_OHMS:
+            circuit.V(element.name, a, b, 0)  # a tiny resistance would turn rounding errors of volts into amperes
+        elif isinstance(element, Resistor):
             circuit.R(element.name, a, b, element.ohms)
         elif isinstance(element, Capacitor):
             name = _parameter_of(element.name)
@@ -94,7 +97,7 @@ def _parameters(circuit: Circuit, design: Design, duration: NDArray[np.float64])
     for name, value in (
         ("v_idle", design.v_idle),
         ("v_active", design.v_active),
-        ("v_bulk", design.v_idle if isinstance(design.cell, MosCell) and design.cell.channel == "p" else 0.0),
+        ("v_bulk", design.read.voltage if isinstance(design.cell, MosCell) and design.cell.channel == "p" else 0.0),
         ("t_start", t_start(design)),
         ("t_edge", design.read.t_edge),
     ):

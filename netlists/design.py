@@ -25,6 +25,10 @@ from netlists.quantity import (
 )
 
 
+LEAST_OHMS = 0.01
+"""Smallest wire, driver or switch resistance beside zero."""
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -83,6 +87,16 @@ class Wires(_Section):
     crossing_capacitance: Capacitance
     driver_resistance: PositiveResistance
     switch_resistance: PositiveResistance
+
+    @model_validator(mode="after")
+    def _not_lost_in_rounding(self) -> Self:
+        for name in ("word_line_resistance", "bit_line_resistance", "driver_resistance", "switch_resistance"):
+            if 0 < getattr(self, name) < LEAST_OHMS:
+                raise ValueError(
+                    f"{name} {getattr(self, name):g} ohm is so small that a volt's rounding error across it exceeds "
+                    f"leakage currents: give at least {LEAST_OHMS:g} ohm (a segment may have 0 ohm)"
+                )
+        return self
 
 
 class Read(_Section):

@@ -74,13 +74,13 @@ def _wires(graph: nx.MultiGraph, design: Design) -> None:
 
 def _line(graph: nx.MultiGraph, start: str, stem: str, length: int, first_ohms: float, ohms: float) -> None:
     """A driver or switch resistance and ``length`` nodes ``stem_0 …``; a zero segment resistance is a tiny one."""
-    add(graph, start, f"{stem}_0", Resistor(f"{stem}_end", first_ohms))
+    add(graph, start, f"{stem}_0", Resistor(f"{stem}_end", max(first_ohms, SHORT_OHMS)))
     for k in range(1, length):
         add(graph, f"{stem}_{k - 1}", f"{stem}_{k}", Resistor(f"{stem}_{k}", max(ohms, SHORT_OHMS)))
 
 
 SHORT_OHMS = 1e-6
-"""Resistance that stands for a wire segment of zero resistance, small against every real one."""
+"""Resistance that stands for a wire segment of zero resistance, small against every real one; a short in a deck."""
 
 
 def _capacitor(graph: nx.MultiGraph, a: str, b: str, name: str, farads: float) -> None:

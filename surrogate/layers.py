@@ -105,9 +105,7 @@ class AnalogLinear(nn.Module):
     def programmed_states(self) -> Tensor:
         """States [R, C, N, M] after write–verify programming of every cell to its target current in a one-hot read."""
         with torch.no_grad():
-            target = self.target_currents()
-            tiles = [program(self.surrogate, self.inverse, tile) for tile in target.flatten(0, 1)]
-            return torch.stack(tiles).reshape(target.shape).to(target.dtype)
+            return program(self.surrogate, self.inverse, self.target_currents()).to(self.weight.dtype)
 
 
 class QuantisedLinear(nn.Module):

@@ -67,7 +67,7 @@ class InverseCurve:
 
 
 def program(surrogate: Surrogate, inverse: InverseCurve, target: Tensor, passes: int = 6) -> Tensor:
-    """States [N, M] that show ``target`` [N, M] A in a one-hot read of the whole array, as write–verify programming
+    """States [..., N, M] that show ``target`` [..., N, M] A in a one-hot read of the whole array, as write–verify programming
     reaches: neighbours' floating gates and shared drivers included."""
     state = inverse(target.double())
     for _ in range(passes):

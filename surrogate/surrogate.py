@@ -93,10 +93,13 @@ class Surrogate:
         return (q * self.current_scale * self.time_scale).numpy()
 
     def one_hot_current(self, state: Tensor) -> Tensor:
-        """Currents [N, M] A that reading ``state`` [N, M] one row at a time shows."""
+        """Currents [..., N, M] A that reading arrays of ``state`` [..., N, M] one row at a time shows."""
+        rows, columns = state.shape[-2:]
+        arrays = state.reshape(-1, rows, columns)
         with torch.no_grad():
-            eye = torch.eye(state.shape[0], dtype=torch.float64)
-            return pattern_currents(self.parameters, state[None], eye) * self.current_scale
+            eye = torch.eye(rows, dtype=torch.float64).repeat(len(arrays), 1)
+            current = pattern_currents(self.parameters, arrays.repeat_interleave(rows, dim=0), eye)
+        return (current * self.current_scale).reshape(state.shape)
 
     def with_report(self, report: dict[str, Any]) -> Surrogate:
         """The same surrogate with the report of its cross-validation."""

@@ -32,7 +32,7 @@ class Recipe:
     software_epochs: int = 60
     retraining_epochs: int = 12
     software_rate: float = 4e-3
-    retraining_rate: float = 3e-3
+    retraining_rate: float = 2e-2
     weight_decay: float = 1e-4
 
 

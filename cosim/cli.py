@@ -1,0 +1,138 @@
+"""The command line: every command is one public function. Exit status 0, 1 (a check failed), 2 (bad input)."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cosim import commands
+from cosim.errors import InputError, SimulationError
+from cosim.progress import Stages
+
+app = typer.Typer(
+    help="Circuit-level SPICE co-simulation of floating-gate analog neural networks.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+Design = Annotated[str, typer.Argument(help="Design file (*.yaml) or the name of a built-in design.")]
+Out = Annotated[Path, typer.Option("--out", "-o", help="File or folder to write.")]
+Workers = Annotated[int | None, typer.Option(help="Parallel processes; all cores by default.", min=1)]
+SurrogateFile = Annotated[Path, typer.Argument(help="Surrogate (*.safetensors).")]
+
+
+@app.command()
+def run(
+    design: Design = "default",
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Run folder; runs/<design> by default.")] = None,
+    seeds: Annotated[int, typer.Option(help="Networks to train.", min=1)] = 3,
+    images: Annotated[int, typer.Option(help="Test images signed off in SPICE.", min=1, max=540)] = 20,
+    workers: Workers = None,
+) -> None:
+    """All of it: campaign, fit, cross-validation, retraining, sign-off and report."""
+    _finish(commands.run_all(design, out, seeds, images, workers, Stages()))
+
+
+@app.command()
+def simulate(
+    design: Design,
+    out: Out,
+    vmms: Annotated[int, typer.Option(help="Random VMMs to simulate.", min=1)] = 1,
+    durations: Annotated[Path | None, typer.Option(help="CSV with header T_0,…: pulse widths in s.")] = None,
+    decks: Annotated[Path | None, typer.Option(help="Folder that keeps every deck.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of cells and durations.")] = 0,
+    workers: Workers = None,
+) -> None:
+    """Simulate VMMs of one array with random weights in ngspice and write durations and charges as CSV."""
+    _finish(commands.simulate_csv(design, out, vmms, durations, decks, seed, workers, Stages()))
+
+
+@app.command()
+def generate(
+    design: Design,
+    out: Out,
+    seed: Annotated[int, typer.Option(help="Seed of the sampling plan.")] = 0,
+    workers: Workers = None,
+) -> None:
+    """Run the SPICE campaign of a cross-validated fit and write its data set (HDF5); interrupted, it goes on."""
+    _finish(commands.generate(design, out, seed, workers, Stages()))
+
+
+@app.command()
+def fit(
+    data: Annotated[Path, typer.Argument(help="Data set (*.h5) or measurements (*.csv).")],
+    out: Out,
+) -> None:
+    """Fit the time-slot surrogate to a data set or to measurements."""
+    _finish(commands.fit(data, out, Stages()))
+
+
+@app.command()
+def validate(
+    surrogate: SurrogateFile,
+    data: Annotated[Path, typer.Argument(help="Data set (*.h5) or other measurements (*.csv) of the same array.")],
+    json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON object.")] = False,
+    ser: Annotated[float | None, typer.Option(help="Pass level of all SERs in dB instead of the design's.")] = None,
+) -> None:
+    """Cross-validate a surrogate and store the verdict in it; exit status 1 where it fails."""
+    _finish(commands.validate(surrogate, data, json, ser))
+
+
+@app.command()
+def retrain(
+    surrogate: SurrogateFile,
+    out: Out,
+    seeds: Annotated[int, typer.Option(help="Networks to train.", min=1)] = 3,
+    workers: Workers = None,
+) -> None:
+    """Retrain the digits network through a validated surrogate; writes network.safetensors and network.json."""
+    _finish(commands.retrain(surrogate, out, seeds, workers, Stages()))
+
+
+@app.command()
+def signoff(
+    surrogate: SurrogateFile,
+    network: Annotated[Path, typer.Argument(help="Network (*.safetensors) that 'retrain' wrote.")],
+    out: Out,
+    images: Annotated[int, typer.Option(help="Test images signed off in SPICE.", min=1, max=540)] = 20,
+    workers: Workers = None,
+) -> None:
+    """Run test images through a retrained network with every array VMM in ngspice; writes signoff.json."""
+    _finish(commands.signoff(surrogate, network, out, images, workers, Stages()))
+
+
+@app.command()
+def report(folder: Annotated[Path, typer.Argument(help="Run folder.")]) -> None:
+    """Write report.html of a run folder."""
+    _finish(commands.report(folder))
+
+
+def _finish(passed: bool) -> None:
+    if not passed:
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Entry point: errors of input and simulation become one line and an exit status."""
+    try:
+        app()
+    except InputError as error:
+        _fail(str(error), 2)
+    except SimulationError as error:
+        _fail(str(error), 1)
+    except OSError as error:
+        _fail(f"{error.filename or 'file'}: {error.strerror or error}: free space or choose another place", 2)
+    except KeyboardInterrupt:
+        _fail("interrupted: finished runs are kept, the same command goes on", 130)
+
+
+def _fail(message: str, status: int) -> None:
+    print(f"fgcosim: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()
