@@ -213,7 +213,8 @@ def _print_summary(summary: dict[str, Any], folder: Path) -> None:
             mean, std = network["accuracy"][name], network["accuracy"][f"{name}_std"]
             table.add_row(f"accuracy, {name}", f"{mean:.1%} ± {std:.1%}")
         off = network["signoff"]
-        table.add_row(f"SPICE sign-off, {off['images']} images", f"{off['class_agreement']:.0%} agree, {off['ser_db']:.1f} dB")
+        verdict = f"{off['class_agreement']:.0%} agree, {off['ser_db']:.1f} dB"
+        table.add_row(f"SPICE sign-off, {off['images']} images", verdict)
     else:
         table.add_row("cross-validation", f"failed: {', '.join(summary['surrogate']['failed'])}")
     table.add_row("wall time", f"{summary['wall_seconds']['total']:.0f} s")

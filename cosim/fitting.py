@@ -29,7 +29,7 @@ def fit_dataset(data: DataSet) -> Surrogate:
         raise InputError(f"data set: {int(keep.sum())} slots of role 'fit', at least {MIN_SLOTS} are needed: add runs")
     design = parse_design(data.design_yaml, "data set's design")
     if design.cell.kind != "mos":
-        raise InputError("data set: a resistive array is linear and needs no time-slot surrogate: use its nodal solution")
+        raise InputError("data set: a resistive array is linear: use its nodal solution instead of a surrogate")
     volts = torch.from_numpy(data.cells)
     fit = fit_programmed(
         SlotData(

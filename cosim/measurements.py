@@ -40,7 +40,7 @@ def load_measurements(path: Path) -> Measurements:
     reader = csv.reader(io.StringIO(text))
     try:
         header = [name.strip() for name in next(reader, [])]
-        rows, columns = _sizes(header, path)
+        rows = _check_header(header, path)
         values = [_numbers(row, header, path, reader.line_num) for row in reader if row]
     except csv.Error as error:
         raise InputError(f"{path}:{reader.line_num}: not CSV: {error}") from None
@@ -59,14 +59,15 @@ def save_measurements(duration: NDArray[np.float64], charge: NDArray[np.float64]
         writer.writerows([repr(float(x)) for x in row] for row in np.hstack([duration, charge]))
 
 
-def _sizes(header: list[str], path: Path) -> tuple[int, int]:
+def _check_header(header: list[str], path: Path) -> int:
+    """Number of word lines."""
     rows = sum(name.startswith("T_") for name in header)
     columns = len(header) - rows
     expected = [f"T_{i}" for i in range(rows)] + [f"Q_{j}" for j in range(columns)]
     if rows == 0 or columns == 0 or header != expected:
         wrong = next((h for h, e in zip(header, expected, strict=False) if h != e), "the header")
         raise InputError(f"{path}:1: {wrong!r}: the header must be T_0,…,T_N-1,Q_0,…,Q_M-1 in this order")
-    return rows, columns
+    return rows
 
 
 def _numbers(row: list[str], header: list[str], path: Path, line: int) -> list[float]:

@@ -20,7 +20,7 @@ from netlists.design import Design
 from surrogate.digits import digits
 from surrogate.layers import TileSettings
 from surrogate.mapping import CurrentRange
-from surrogate.network import SIZES, Perceptron, analog_network, software_network
+from surrogate.network import SIZES, Perceptron, analog_layers, analog_network, software_network
 from surrogate.surrogate import Surrogate
 from surrogate.training import Recipe, SeedResult, compare
 
@@ -93,7 +93,7 @@ def describe(results: list[SeedResult], recipe: Recipe) -> dict[str, Any]:
         for r in results
     ]  # fmt: skip
     tiles = []
-    for layer in results[0].network.layers:
+    for layer in analog_layers(results[0].network):
         s, (fan_in, fan_out) = layer.settings, layer.weight.shape
         arrays = layer.row_tiles * layer.column_tiles
         used = fan_in * fan_out * 2

@@ -36,6 +36,7 @@ from surrogate.layers import TileSettings, pulse_codes
 from surrogate.surrogate import Surrogate
 from surrogate.training import Recipe, trained_software
 
+
 @dataclass(frozen=True)
 class Job:
     """What to run: design, folder, seeds of the networks, images of the sign-off, plan and recipe."""
@@ -123,7 +124,7 @@ def require_trainable(design: Design) -> None:
 
 
 def network_durations(design: Design, count: int = 400) -> NDArray[np.float64]:
-    """Pulse widths [k, N] s that the software network's layers give to row tiles of ``design``, from training images."""
+    """Pulse widths [k, N] s that a software network's layers give to row tiles of ``design`` on training images."""
     settings = tile_settings(design)
     images, _ = digits()
     software = trained_software(images, 0, Recipe(software_epochs=30))
@@ -133,7 +134,8 @@ def network_durations(design: Design, count: int = 400) -> NDArray[np.float64]:
             codes = pulse_codes(given, settings.bits)
             spare = -given.shape[1] % settings.rows
             rows.append(torch.nn.functional.pad(codes, (0, spare)).reshape(-1, settings.rows))
-    return torch.cat(rows).double().numpy() * design.read.t_max
+    top = 2**settings.bits - 1
+    return np.round(torch.cat(rows).double().numpy() * top) / top * design.read.t_max
 
 
 def _claim(folder: Path, design: Design) -> None:

@@ -107,7 +107,8 @@ def random_durations(rng: np.random.Generator, design: Design, count: int) -> ND
 
 def _spread(rng: np.random.Generator, design: Design) -> NDArray[np.float64]:
     rows = design.array.rows
-    return rng.permutation(np.arange(1, rows + 1) / rows) * design.read.t_max
+    widths = rng.permutation(np.arange(1, rows + 1) / rows) * design.read.t_max
+    return np.maximum(widths, design.read.t_edge)
 
 
 def _random(rng: np.random.Generator, design: Design) -> NDArray[np.float64]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.errors import SimulationError
+from cosim.errors import InputError, SimulationError
 from cosim.ngspice import Ngspice, RunFailure, run_deck
 from netlists.check import check_graph
-from netlists.circuit import INTEGRATOR_FARADS, array_circuit
+from netlists.circuit import INTEGRATOR_FARADS, driver_cards, undriven_circuit
 from netlists.deck import deck_text, transient_for
 from netlists.design import Design, MosCell
 from netlists.graph import array_graph
@@ -99,12 +100,28 @@ def vmm_deck(
     options: Mapping[str, float | str | None],
 ) -> str:
     """The deck of one VMM, as :func:`simulate` runs it."""
-    graph = array_graph(design, cells)
-    check_graph(graph)
-    circuit = array_circuit(design, graph, duration)
+    shape = (design.array.rows, design.array.columns)
+    if np.shape(cells) != shape:
+        raise InputError(f"cells: shape {np.shape(cells)} does not fit the design's array of {shape}")
+    array = _array_text(design, np.ascontiguousarray(cells, dtype=np.float64).tobytes())
+    circuit = array.replace(_DRIVERS, driver_cards(design, duration), 1)
     analysis = transient_for(design)
     temperature, measure = design.read.temperature, _measured(design, analysis.t_stop)
     return deck_text(circuit, analysis, options, _saved(design), temperature, measure)
+
+
+_DRIVERS = "* drivers\n"
+
+
+@lru_cache(maxsize=64)
+def _array_text(design: Design, cells: bytes) -> str:
+    """Text of the array's circuit with :data:`_DRIVERS` where its drivers belong; many VMMs share one array."""
+    shape = (design.array.rows, design.array.columns)
+    graph = array_graph(design, np.frombuffer(cells, dtype=np.float64).reshape(shape))
+    check_graph(graph)
+    circuit = undriven_circuit(design, graph)
+    circuit.raw_spice = _DRIVERS
+    return str(circuit)
 
 
 def _saved(design: Design) -> list[str]:

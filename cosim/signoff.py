@@ -19,7 +19,7 @@ from cosim.ngspice import Ngspice
 from netlists.design import Design
 from surrogate.digits import Images
 from surrogate.layers import AnalogLinear
-from surrogate.network import Perceptron
+from surrogate.network import Perceptron, analog_layers
 from surrogate.scores import decibel
 from surrogate.surrogate import Surrogate
 
@@ -54,25 +54,26 @@ def sign_off(
     if surrogate.provenance.get("design_hash") != design.hash:
         raise InputError("signoff: the surrogate was fitted to another design: sign off with its own design file")
     count = len(images.label)
-    total = sum(layer.row_tiles * layer.column_tiles for layer in network.layers) * count
+    layers = analog_layers(network)
+    total = sum(layer.row_tiles * layer.column_tiles for layer in layers) * count
     truth, predicted, energy, done = [], [], [], 0
     given = images.pixels
     with torch.no_grad():
         surrogate_class = network(images.pixels).argmax(-1)
-        for k, layer in enumerate(network.layers):
-            layer_folder = folder / f"layer-{k}"
+        for k, layer in enumerate(layers):
 
             def report(finished: int, _total: int, before: int = done) -> None:
                 progress(before + finished, total)
 
-            charge, expected, data = _layer_charges(design, surrogate, layer, given, engine, layer_folder, workers, report)
+            where = folder / f"layer-{k}"
+            charge, expected, data = _layer_charges(design, surrogate, layer, given, engine, where, workers, report)
             done += len(data)
             truth.append(charge.reshape(-1, charge.shape[-1]))
             predicted.append(expected.reshape(-1, charge.shape[-1]))
             energy.append(data.energy)
             scale = surrogate.current_scale * surrogate.time_scale
             out = layer.read_out(torch.from_numpy(charge / scale).float())
-            given = (torch.relu(out) / network.ranges[k]).clamp(0, 1) if k + 1 < len(network.layers) else out
+            given = (torch.relu(out) / network.ranges[k]).clamp(0, 1) if k + 1 < len(layers) else out
     spice_class = given.argmax(-1)
     q, p, joules = np.concatenate(truth), np.concatenate(predicted), np.concatenate(energy)
     summary = {
@@ -113,7 +114,8 @@ def _layer_charges(
     volts = surrogate.state_map.inverse(states.double()).flatten(0, 1).numpy()
     widths = layer.durations(given)
     b, r, c = len(given), layer.row_tiles, layer.column_tiles
-    duration = widths.double().numpy() * design.read.t_max
+    top = 2**settings.bits - 1
+    duration = np.round(widths.double().numpy() * top) / top * design.read.t_max
     per_tile = np.repeat(duration[:, :, None], c, axis=2).reshape(b * r * c, settings.rows)
     matrix = np.tile(np.arange(r * c), b)
     data = simulate_many(tile_design, volts, per_tile, matrix, engine, folder, workers, progress)

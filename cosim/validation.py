@@ -32,7 +32,8 @@ def validate_dataset(surrogate: Surrogate, data: DataSet, levels: Levels | None 
     if surrogate.provenance.get("design_hash") != data.design_hash:
         raise InputError(
             f"data set: of design {data.design_hash[:12]}, the surrogate was fitted to "
-            f"{str(surrogate.provenance.get('design_hash', 'a measurement file'))[:12]}: generate one of the same design"
+            f"{str(surrogate.provenance.get('design_hash', 'a measurement file'))[:12]}: "
+            "generate one of the same design"
         )
     levels = levels or parse_design(data.design_yaml, "data set's design").levels
     for role in ("patterns", "weights"):
@@ -63,7 +64,7 @@ def validate_dataset(surrogate: Surrogate, data: DataSet, levels: Levels | None 
 def validate_measurements(surrogate: Surrogate, data: Measurements, levels: Levels | None = None) -> dict[str, Any]:
     """The report of a surrogate of a measured array on other measurements of the same array."""
     if surrogate.state is None:
-        raise InputError("surrogate: fitted to a design, not to measurements: validate it with a data set of that design")
+        raise InputError("surrogate: fitted to a design: validate it with a data set (*.h5) of that design")
     if data.duration.shape[1] != surrogate.domain.rows or data.charge.shape[1] != surrogate.domain.columns:
         raise InputError(
             f"measurements: {data.duration.shape[1]}x{data.charge.shape[1]}, the surrogate's array is "

@@ -47,9 +47,28 @@ def array_circuit(design: Design, graph: nx.MultiGraph, duration: NDArray[np.flo
     current of source ``Vclamp_j`` is the negative of that clamp current. Raises
     :class:`~netlists.errors.InputError` on durations out of range.
     """
+    circuit = undriven_circuit(design, graph)
+    circuit.raw_spice = driver_cards(design, duration)
+    return circuit
+
+
+def driver_cards(design: Design, duration: NDArray[np.float64]) -> str:
+    """Word-line drivers with pulses of ``duration`` [N] s, as cards: the only part of a deck that changes from one VMM
+    of an array to the next. Raises :class:`~netlists.errors.InputError` on durations out of range."""
     duration = check_durations(design, duration)
+    cards = [f".param t_{k}={float(width)!r}" for k, width in enumerate(duration)]
+    for k, width in enumerate(duration):
+        # A width of zero would mean "for ever" to ngspice, so the shortest pulse is not quite a triangle.
+        top = f"{{max(t_{k}-t_edge, {SHORTEST_TOP}*t_edge)}}"
+        pulse = f"PULSE({{v_idle}} {{v_active}} {{t_start}} {{t_edge}} {{t_edge}} {top} 1)"
+        cards.append(f"Vdrv_{k} drv_{k} 0 {pulse if width > 0 else '{v_idle}'}")
+    return "\n".join(cards) + "\n"
+
+
+def undriven_circuit(design: Design, graph: nx.MultiGraph) -> Circuit:
+    """The circuit of ``graph`` without its word-line drivers (see :func:`driver_cards`)."""
     circuit = Circuit(f"fgcosim array {design.name} {design.array.rows}x{design.array.columns} {design.hash[:12]}")
-    _parameters(circuit, design, duration)
+    _parameters(circuit, design)
     if isinstance(design.cell, MosCell):
         _cell_subcircuit(circuit, design.cell)
     shared = _shared_values(graph)
@@ -68,8 +87,8 @@ def array_circuit(design: Design, graph: nx.MultiGraph, duration: NDArray[np.flo
             bl, wl = f"bl_{element.column}_{element.row}", f"wl_{element.row}_{element.column}"
             name = f"{element.row}_{element.column}"
             circuit.X(name, "fgcell", bl, element.gate, wl, "sub", vfg=charges[element.gate])
-        elif isinstance(element, Terminal):
-            _terminal(circuit, element, duration)
+        elif isinstance(element, Terminal) and element.role == "clamp":
+            _clamp(circuit, element.index)
     return circuit
 
 
@@ -93,7 +112,7 @@ def _shared_values(graph: nx.MultiGraph) -> dict[str, float]:
     return {name: counts.most_common(1)[0][0] for name, counts in groups.items()}
 
 
-def _parameters(circuit: Circuit, design: Design, duration: NDArray[np.float64]) -> None:
+def _parameters(circuit: Circuit, design: Design) -> None:
     for name, value in (
         ("v_idle", design.v_idle),
         ("v_active", design.v_active),
@@ -102,8 +121,6 @@ def _parameters(circuit: Circuit, design: Design, duration: NDArray[np.float64])
         ("t_edge", design.read.t_edge),
     ):
         circuit.parameter(name, repr(value))
-    for i, width in enumerate(duration):
-        circuit.parameter(f"t_{i}", repr(float(width)))
 
 
 def _cell_subcircuit(circuit: Circuit, cell: MosCell) -> None:
@@ -119,17 +136,8 @@ def _cell_subcircuit(circuit: Circuit, cell: MosCell) -> None:
     circuit.V("bulk", "sub", 0, "{v_bulk}")
 
 
-def _terminal(circuit: Circuit, terminal: Terminal, duration: NDArray[np.float64]) -> None:
-    k = terminal.index
-    if terminal.role == "clamp":
-        circuit.V(f"clamp_{k}", f"clamp_{k}", 0, "{v_idle}")
-        circuit.F(f"q_{k}", f"q_{k}", 0, f"Vclamp_{k}", 1)
-        circuit.C(f"q_{k}", f"q_{k}", 0, INTEGRATOR_FARADS)
-        circuit.R(f"q_{k}", f"q_{k}", 0, INTEGRATOR_OHMS)
-    elif duration[k] == 0:
-        circuit.V(f"drv_{k}", f"drv_{k}", 0, "{v_idle}")
-    else:
-        # A width of zero would mean "for ever" to ngspice, so the shortest pulse is not quite a triangle.
-        width = f"{{max(t_{k}-t_edge, {SHORTEST_TOP}*t_edge)}}"
-        pulse = f"PULSE({{v_idle}} {{v_active}} {{t_start}} {{t_edge}} {{t_edge}} {width} 1)"
-        circuit.V(f"drv_{k}", f"drv_{k}", 0, pulse)
+def _clamp(circuit: Circuit, k: int) -> None:
+    circuit.V(f"clamp_{k}", f"clamp_{k}", 0, "{v_idle}")
+    circuit.F(f"q_{k}", f"q_{k}", 0, f"Vclamp_{k}", 1)
+    circuit.C(f"q_{k}", f"q_{k}", 0, INTEGRATOR_FARADS)
+    circuit.R(f"q_{k}", f"q_{k}", 0, INTEGRATOR_OHMS)

@@ -30,7 +30,7 @@ def transient_for(design: Design, steps: int = 10) -> Transient:
 
 
 def deck_text(
-    circuit: Circuit,
+    circuit: Circuit | str,
     analysis: Transient,
     options: Mapping[str, float | str | None],
     save: Sequence[str],

@@ -24,7 +24,6 @@ from netlists.quantity import (
     Temperature,
 )
 
-
 LEAST_OHMS = 0.01
 """Smallest wire, driver or switch resistance beside zero."""
 

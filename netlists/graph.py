@@ -92,7 +92,7 @@ def _resistive_cells(graph: nx.MultiGraph, siemens: NDArray[np.float64]) -> None
     for (i, j), g in np.ndenumerate(siemens):
         if g <= 0:
             raise InputError(f"cells[{i},{j}]: conductance {g:g} S is not positive: correct it")
-        add(graph, f"wl_{i}_{j}", f"bl_{j}_{i}", Resistor(f"cell_{i}_{j}", 1.0 / g))
+        add(graph, f"wl_{i}_{j}", f"bl_{j}_{i}", Resistor(f"cell_{i}_{j}", 1.0 / float(g)))
 
 
 def _floating_gate_cells(graph: nx.MultiGraph, design: Design, volts: NDArray[np.float64]) -> None:

@@ -1,1 +1,1 @@
-"""The time-slot surrogate: model, fit, torch layers and training. Sees arrays of numbers, never a netlist or simulator."""
+"""The time-slot surrogate: model, fit, torch layers and training. It sees arrays, never a netlist or simulator."""

@@ -38,5 +38,5 @@ def cell_current(p: Parameters, x: Tensor, drop: Tensor) -> Tensor:
 
 
 def gate_fall(x: Tensor) -> Tensor:
-    """How an active cell's floating gate moves with its state, up to a factor: as its inversion charge ln(1 + e^(x/2))."""
+    """How an active cell's floating gate moves with its state, up to a factor: as its inversion charge."""
     return softplus(0.5 * x)

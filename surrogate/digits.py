@@ -23,7 +23,8 @@ class Images:
 def digits() -> tuple[Images, Images]:
     """Training (1257) and test (540) images; the split is the same for every seed of a network."""
     data = load_digits()
-    split = train_test_split(data.data / 16.0, data.target, test_size=0.3, random_state=SPLIT_SEED, stratify=data.target)
+    pixels, label = data.data / 16.0, data.target
+    split = train_test_split(pixels, label, test_size=0.3, random_state=SPLIT_SEED, stratify=label)
     train_x, test_x, train_y, test_y = split
     return (
         Images(torch.tensor(train_x, dtype=torch.float32), torch.tensor(train_y)),

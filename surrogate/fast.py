@@ -46,7 +46,8 @@ def expand(p: Parameters, state: Tensor) -> TileWeights:
     rows, columns = state.shape[-2:]
     low, high = shift_range(p)
     p = p.map(lambda v: v.to(state.dtype))
-    base = state + (p.gate_row * differences_along_row(gate_fall(state))).reshape(state.shape) + array_edge_state(p, rows)[:, None]
+    in_row = (p.gate_row * differences_along_row(gate_fall(state))).reshape(state.shape)
+    base = state + in_row + array_edge_state(p, rows)[:, None]
     t = torch.cos(torch.pi * (torch.arange(NODES, dtype=state.dtype) + 0.5) / NODES)
     shifts = 0.5 * (low + high) + 0.5 * (high - low) * t
     x = base[..., None, :] + shifts[:, None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +19,7 @@ from surrogate.surrogate import Domain, Surrogate
 
 FORMAT = "fgcosim-surrogate-1"
 MAX_BYTES = 1_000_000_000
+_PARAMETERS = [[s.name, list(s.shape)] for s in SPECS]
 _TENSORS = ("state", "state_error", "ideal_one_hot", "ideal_least_squares")
 
 
@@ -26,7 +28,7 @@ def save_surrogate(surrogate: Surrogate, path: Path) -> None:
     tensors = {"shared": surrogate.shared, "shared_error": surrogate.shared_error}
     tensors.update({name: getattr(surrogate, name) for name in _TENSORS if getattr(surrogate, name) is not None})
     header = {
-        "parameters": [[s.name, list(s.shape)] for s in SPECS],
+        "parameters": _PARAMETERS,
         "current_scale": surrogate.current_scale,
         "time_scale": surrogate.time_scale,
         "domain": asdict(surrogate.domain),
@@ -61,34 +63,46 @@ def load_surrogate(path: Path) -> Surrogate:
             if metadata.get("format") != FORMAT:
                 raise InputError(f"{path}: no surrogate of this program ({FORMAT}): make one with 'fgcosim fit'")
             header = json.loads(metadata["header"])
+            if header["parameters"] != _PARAMETERS:
+                raise InputError(f"{path}: has the parameters of another version of this program: fit it again")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         return _build(header, tensors)
     except InputError:
         raise
-    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+    except (SafetensorError, OSError, LookupError, ValueError, TypeError, OverflowError, RecursionError) as error:
         reason = str(error).splitlines()[0][:100] if str(error) else type(error).__name__
         raise InputError(f"{path}: truncated or no surrogate ({reason}): fit it again") from None
 
 
 def _build(header: dict, tensors: dict[str, torch.Tensor]) -> Surrogate:  # type: ignore[type-arg]
-    if header["parameters"] != [[s.name, list(s.shape)] for s in SPECS] or tensors["shared"].shape != (SIZE,):
-        raise InputError("parameters are those of another version: fit it again")
+    domain = Domain(**header["domain"])
+    _check_tensors(tensors, (domain.rows, domain.columns))
+    numbers = [header["current_scale"], header["time_scale"], *asdict(domain).values(), *header.get("state_map", [])]
+    if not all(math.isfinite(number) for number in numbers):
+        raise ValueError("its header holds values that are not finite")
+    if not (isinstance(header["provenance"], dict) and isinstance(header["report"], dict | None)):
+        raise ValueError("provenance or report of a wrong type")
     state_map = None
     if "state_map" in tensors:
-        if tensors["state_map"].shape != (MAP_TERMS,):
-            raise ValueError("state_map has a wrong shape")
         centre, unit = header["state_map"]
         state_map = StateMap(tensors["state_map"], float(centre), float(unit))
-    if not all(bool(torch.isfinite(t).all()) for t in tensors.values()):
-        raise ValueError("holds values that are not finite")
     return Surrogate(
         shared=tensors["shared"],
         shared_error=tensors["shared_error"],
         current_scale=float(header["current_scale"]),
         time_scale=float(header["time_scale"]),
-        domain=Domain(**header["domain"]),
+        domain=domain,
         state_map=state_map,
         **{name: tensors.get(name) for name in _TENSORS},  # type: ignore[arg-type]
         provenance=header["provenance"],
         report=header["report"],
     )
+
+
+def _check_tensors(tensors: dict[str, torch.Tensor], array: tuple[int, int]) -> None:
+    shapes = {"shared": (SIZE,), "shared_error": (SIZE,), "state_map": (MAP_TERMS,), **dict.fromkeys(_TENSORS, array)}
+    for name, tensor in tensors.items():
+        if tensor.shape != shapes[name] or tensor.dtype != torch.float64:
+            raise ValueError(f"{name} has a wrong shape or type")
+        if not bool(torch.isfinite(tensor).all()):
+            raise ValueError(f"{name} holds values that are not finite")

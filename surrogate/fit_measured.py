@@ -11,8 +11,8 @@ from surrogate.fit_common import FIT_PRECISION, jacobians
 from surrogate.ideal import least_squares_weights
 from surrogate.least_squares import Linearisation, Problem, Solution, Unknowns, minimise
 from surrogate.model import charges
-from surrogate.threads import one_thread_each
 from surrogate.parameters import Parameters, positions, prior_widths, start_values, unflatten
+from surrogate.threads import one_thread_each
 
 CHUNK_ELEMENTS = 100_000
 """Cell evaluations (observations × slots × rows × columns) of one piece of work: small enough for a core's cache."""

@@ -10,9 +10,9 @@ from torch import Tensor
 from surrogate.fit_common import FIT_PRECISION, jacobians
 from surrogate.least_squares import Linearisation, Problem, Solution, Unknowns, minimise
 from surrogate.model import charges, pattern_currents
-from surrogate.threads import one_thread_each
 from surrogate.parameters import SIZE, Parameters, positions, prior_widths, start_values, unflatten
 from surrogate.state_map import MAP_TERMS, StateMap
+from surrogate.threads import one_thread_each
 
 RELATIVE_FLOOR = 0.3
 """Currents well below this share of the mean weigh as if they were that large."""
@@ -20,7 +20,7 @@ RELATIVE_FLOOR = 0.3
 
 @dataclass(frozen=True)
 class SlotData:
-    """Slot currents: patterns ``active`` [P, N] of matrices ``matrix`` [P] with currents [P, M] A; ``volts`` [B, N, M]."""
+    """Slot currents [P, M] A of patterns ``active`` [P, N] of matrices ``matrix`` [P]; ``volts`` [B, N, M]."""
 
     active: Tensor
     matrix: Tensor

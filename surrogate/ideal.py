@@ -24,4 +24,4 @@ def one_hot_weights(duration: Array, charge: Array) -> Array | None:
 
 def least_squares_weights(duration: Array, charge: Array) -> Array:
     """W [N, M] in A that fits ``charge`` [n, M] best in the least-squares sense (minimum norm where undetermined)."""
-    return np.linalg.lstsq(duration, charge, rcond=1e-10)[0]
+    return np.asarray(np.linalg.lstsq(duration, charge, rcond=1e-10)[0], dtype=np.float64)

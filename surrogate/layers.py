@@ -29,6 +29,8 @@ class TileSettings:
     def __post_init__(self) -> None:
         if self.rows < 1 or self.columns < 2 or self.columns % 2:
             raise InputError(f"tile {self.rows}x{self.columns}: needs a row and an even number of columns")
+        if self.bits < 1:
+            raise InputError(f"bits {self.bits}: pulse widths need at least one")
 
 
 def pulse_codes(x: Tensor, bits: int) -> Tensor:

@@ -66,7 +66,8 @@ def minimise(problem: Problem, start: Unknowns, iterations: int = 60, tolerance:
     sigma = _sigma(linear.residual)
     history = [sigma]
     count = 0
-    for count in range(1, iterations + 1):
+    while count < iterations:
+        count += 1
         before = _objective(problem, point, linear.residual, sigma)
         accepted = None
         for _ in range(10):

@@ -27,8 +27,8 @@ class CurrentRange:
             raise InputError(f"current range {self.low:g} … {self.high:g} A: needs 0 < low < high")
 
 
-def pair_currents(weight: Tensor, span: float, currents: CurrentRange) -> Tensor:
-    """Target currents [N, 2·M'] A of signed ``weight`` [N, M'] with |weight| ≤ ``span``: column 2k carries the positive,
+def pair_currents(weight: Tensor, span: Tensor | float, currents: CurrentRange) -> Tensor:
+    """Target currents [N, 2·M'] A of signed ``weight`` [N, M'], clipped to ±``span``: column 2k carries the positive,
     2k + 1 the negative part; zero is the minimum current on both sides (proportional mapping)."""
     swing = (currents.high - currents.low) / span
     sides = torch.stack([weight.clamp(min=0), (-weight).clamp(min=0)], dim=-1).clamp(max=span)
@@ -57,9 +57,9 @@ class InverseCurve:
         self.row_shift = array_edge_state(p, rows)
 
     def __call__(self, current: Tensor) -> Tensor:
-        """States [..., N, M] of target ``current`` [..., N, M] A, in its dtype; rows at the array's edge are corrected."""
+        """States [..., N, M] of target ``current`` [..., N, M] A, in its dtype, corrected at the array's edge."""
         target = torch.log(current.double())
-        k = torch.searchsorted(self.log_current, target.detach()).clamp(1, TABLE_POINTS - 1)
+        k = torch.searchsorted(self.log_current, target.detach().contiguous()).clamp(1, TABLE_POINTS - 1)
         x0, x1 = self.log_current[k - 1], self.log_current[k]
         y0, y1 = self.state[k - 1], self.state[k]
         state = y0 + (y1 - y0) * (target - x0) / (x1 - x0)
@@ -67,8 +67,8 @@ class InverseCurve:
 
 
 def program(surrogate: Surrogate, inverse: InverseCurve, target: Tensor, passes: int = 6) -> Tensor:
-    """States [..., N, M] that show ``target`` [..., N, M] A in a one-hot read of the whole array, as write–verify programming
-    reaches: neighbours' floating gates and shared drivers included."""
+    """States [..., N, M] that show ``target`` [..., N, M] A in a one-hot read of the whole array, as write–verify
+    programming reaches: neighbours' floating gates and shared drivers included."""
     state = inverse(target.double())
     for _ in range(passes):
         shown = surrogate.one_hot_current(state)

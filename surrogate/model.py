@@ -86,35 +86,43 @@ def cell_currents(p: Parameters, state: Tensor, active: Tensor, precision: Preci
 
     def step(current: Tensor) -> Tensor:
         drop = torch.exp(p.log_switch) * current.sum(-2, keepdim=True) + torch.exp(p.log_bit_line) * (wires_b @ current)
-        rise = torch.exp(p.log_driver) * current.sum(-1, keepdim=True) + torch.exp(p.log_word_line) * (current @ wires_w)
+        rise = torch.exp(p.log_driver) * current.sum(-1, keepdim=True)
+        rise = rise + torch.exp(p.log_word_line) * (current @ wires_w)
         return gate * cell_current(p, before - p.sensitivity * drop - rise, drop)
 
     with torch.no_grad():
-        current, rate = _converge(step, torch.zeros_like(before), precision.currents)
+        current, rate, damping = _converge(step, torch.zeros_like(before), precision.currents)
     if not torch.is_grad_enabled():
         return current
     tail = 1 if rate <= 0 else math.ceil(math.log(precision.derivatives) / math.log(min(max(rate, 1e-3), 0.95)))
     for _ in range(tail):
-        current = step(current)
+        current = _damped(current, step(current), damping)
     return current
 
 
-def _converge(step, current: Tensor, tolerance: float) -> tuple[Tensor, float]:  # type: ignore[no-untyped-def]
-    """Fixed point of ``step`` from ``current``, and the factor by which its error falls per iteration."""
+def _converge(step, current: Tensor, tolerance: float) -> tuple[Tensor, float, float]:  # type: ignore[no-untyped-def]
+    """Fixed point of ``step`` from ``current``, the factor by which its error falls per iteration, and the damping
+    that the iterations needed: without it those that follow would leave the fixed point again."""
     change, rate, damping = math.inf, 0.0, 1.0
+    if current.numel() == 0:
+        return current, rate, damping
     for _ in range(MAX_ITERATIONS):
         following = step(current)
         scale = float(following.abs().max())
-        last, change = change, float((following - current).abs().max()) if current.numel() else 0.0
+        last, change = change, float((following - current).abs().max())
         if not math.isfinite(scale):
             raise ArithmeticError("the model's currents are not finite")
         if change <= tolerance * scale:
-            return following, rate
+            return following, rate, damping
         rate = change / last if math.isfinite(last) else 0.0
         if rate > 0.9:
             damping = max(0.5 * damping, 0.05)
-        current = following if damping == 1.0 else current + damping * (following - current)
+        current = _damped(current, following, damping)
     raise ArithmeticError("the model's bit-line drop does not converge: currents times resistances are too large")
+
+
+def _damped(current: Tensor, following: Tensor, damping: float) -> Tensor:
+    return following if damping == 1.0 else current + damping * (following - current)
 
 
 def pattern_currents(p: Parameters, state: Tensor, active: Tensor, precision: Precision = EXACT) -> Tensor:

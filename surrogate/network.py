@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -14,7 +16,7 @@ RANGE_QUANTILE = 0.999
 
 
 class Perceptron(nn.Module):
-    """Layers joined by ReLU; hidden activations are scaled by ``ranges`` to 0..1 before the next layer's pulse widths."""
+    """Layers joined by ReLU; ``ranges`` scale hidden activations to 0..1 before the next layer's pulse widths."""
 
     ranges: Tensor
 
@@ -49,13 +51,23 @@ class _Dense(nn.Module):
 
 
 def software_network(seed: int) -> Perceptron:
-    """An untrained software network; ``ranges`` are ones until :func:`calibrate_ranges`."""
+    """An untrained software network; its ``ranges`` mean nothing before :func:`calibrate_ranges`."""
     generator = torch.Generator().manual_seed(seed)
     layers: list[nn.Module] = []
-    for fan_in, fan_out in zip(SIZES, SIZES[1:], strict=False):
+    for fan_in, fan_out in pairwise(SIZES):
         bound = (6 / fan_in) ** 0.5
         layers.append(_Dense((torch.rand(fan_in, fan_out, generator=generator) * 2 - 1) * bound, torch.zeros(fan_out)))
     return Perceptron(layers, torch.full((len(SIZES) - 2,), 1e6))
+
+
+def _weights(network: Perceptron) -> list[tuple[Tensor, Tensor]]:
+    """Weight and bias of every layer."""
+    return [(layer.get_parameter("weight"), layer.get_parameter("bias")) for layer in network.layers]
+
+
+def analog_layers(network: Perceptron) -> list[AnalogLinear]:
+    """The layers of a network on arrays."""
+    return [layer for layer in network.layers if isinstance(layer, AnalogLinear)]
 
 
 def calibrate_ranges(network: Perceptron, pixels: Tensor) -> Perceptron:
@@ -63,20 +75,20 @@ def calibrate_ranges(network: Perceptron, pixels: Tensor) -> Perceptron:
     with torch.no_grad():
         hidden = torch.relu(network.layers[0](pixels))
         top = torch.quantile(hidden.flatten(), RANGE_QUANTILE)
-        first, second = network.layers
-        scaled = _Dense(second.weight * top, second.bias.clone())
-        return Perceptron([_Dense(first.weight.clone(), first.bias.clone()), scaled], top[None])
+        (weight, bias), (second_weight, second_bias) = _weights(network)
+        scaled = _Dense(second_weight * top, second_bias.clone())
+        return Perceptron([_Dense(weight.clone(), bias.clone()), scaled], top[None])
 
 
 def quantised_network(software: Perceptron, bits: int) -> Perceptron:
     """The ideal quantised twin of a calibrated software network."""
-    layers: list[nn.Module] = [QuantisedLinear(layer.weight, layer.bias, bits) for layer in software.layers]
+    layers: list[nn.Module] = [QuantisedLinear(weight, bias, bits) for weight, bias in _weights(software)]
     return Perceptron(layers, software.ranges.clone())
 
 
 def analog_network(software: Perceptron, surrogate: Surrogate, settings: TileSettings) -> Perceptron:
     """The twin on arrays. Raises ``InputError`` for a surrogate that has not passed its cross-validation."""
-    layers: list[nn.Module] = [AnalogLinear(layer.weight, layer.bias, surrogate, settings) for layer in software.layers]
+    layers: list[nn.Module] = [AnalogLinear(*pair, surrogate, settings) for pair in _weights(software)]
     return Perceptron(layers, software.ranges.clone())
 
 
@@ -88,7 +100,7 @@ def calibrate_read_out(analog: Perceptron, software: Perceptron, pixels: Tensor,
     """
     with torch.no_grad():
         given, wanted_in = pixels, software.inputs(pixels)
-        for k, layer in enumerate(analog.layers):
+        for k, layer in enumerate(analog_layers(analog)):
             layer.gain.fill_(1.0)
             layer.offset.zero_()
             shown = layer.read_out(layer.column_charges(layer.durations(given), states[k])) - layer.bias
@@ -105,7 +117,7 @@ def deployed_scores(analog: Perceptron, pixels: Tensor, states: list[Tensor]) ->
     """Class scores [b, 10] with the cells of every layer at given ``states`` instead of the trained mapping's."""
     with torch.no_grad():
         x = pixels
-        for k, layer in enumerate(analog.layers):
+        for k, layer in enumerate(analog_layers(analog)):
             x = layer.read_out(layer.column_charges(layer.durations(x), states[k]))
             if k + 1 < len(analog.layers):
                 x = (torch.relu(x) / analog.ranges[k]).clamp(0, 1)

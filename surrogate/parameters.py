@@ -23,7 +23,7 @@ CURVE_TERMS = 5
 
 @dataclass(frozen=True)
 class Spec:
-    """One shared parameter: its shape, start value, prior width (in its own unit), the effect it models, its meaning."""
+    """One shared parameter: shape, start value, prior width (in its own unit), the effect it models, its meaning."""
 
     name: str
     shape: tuple[int, ...]

@@ -36,5 +36,5 @@ class StateMap:
             t = t - (value - state) / slope
         volts = self.centre + self.unit * t
         if not torch.allclose(self(volts), state, atol=1e-6):
-            raise ValueError("state outside the range that the fitted voltage map covers: fit over a wider weight range")
+            raise ValueError("state outside the range that the fitted voltage map covers: fit over a wider range")
         return volts

@@ -47,7 +47,7 @@ class Domain:
     def check_state(self, state: Tensor) -> None:
         """Raise :class:`InputError` where a cell's state lies outside the domain."""
         low, high = float(state.min()), float(state.max())
-        if low < self.state_min - STATE_MARGIN or high > self.state_max + STATE_MARGIN:
+        if not (low >= self.state_min - STATE_MARGIN and high <= self.state_max + STATE_MARGIN):
             raise InputError(
                 f"weights: cell states {low:.2f} … {high:.2f} leave the surrogate's domain "
                 f"{self.state_min:.2f} … {self.state_max:.2f}: keep weights in range or fit over a wider one"
@@ -56,7 +56,7 @@ class Domain:
 
 @dataclass(frozen=True)
 class Surrogate:
-    """A time-slot surrogate in physical units. ``state_map`` is set for programmed arrays, ``state`` for measured ones."""
+    """A time-slot surrogate in physical units; programmed arrays have a ``state_map``, measured ones a ``state``."""
 
     shared: Tensor
     shared_error: Tensor

@@ -1,4 +1,4 @@
-"""One torch thread for a fit: its tensors are so small that threads waiting for each other cost more than they bring."""
+"""One torch thread for a fit, whose tensors are so small that threads cost more than they bring."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+
 
 @contextmanager
 def one_thread_each() -> Iterator[None]:

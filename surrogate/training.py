@@ -12,6 +12,7 @@ from surrogate.digits import Images
 from surrogate.layers import TileSettings
 from surrogate.network import (
     Perceptron,
+    analog_layers,
     analog_network,
     calibrate_ranges,
     calibrate_read_out,
@@ -107,7 +108,7 @@ def compare(
     """The four accuracies of one seed (see the module's title). Raises ``InputError`` for an unvalidated surrogate."""
     software = trained_software(train_set, seed, recipe)
     analog = analog_network(software, surrogate, settings)
-    states = [layer.programmed_states() for layer in analog.layers]
+    states = [layer.programmed_states() for layer in analog_layers(analog)]
     for layer_states in states:
         surrogate.domain.check_state(layer_states)
     calibrate_read_out(analog, software, train_set.pixels, states)
@@ -116,7 +117,7 @@ def compare(
     control_curve = _retrain(control, train_set, test_set, seed, recipe, lambda a: progress(f"control {a:.3f}"))
     control_accuracy = _deploy_control(control, software, surrogate, settings, train_set, test_set)
     curve = _retrain(analog, train_set, test_set, seed, recipe, lambda a: progress(f"retrained {a:.3f}"))
-    for layer in analog.layers:
+    for layer in analog_layers(analog):
         surrogate.domain.check_state(layer.states().detach())
     return SeedResult(
         seed=seed,
@@ -159,6 +160,6 @@ def _deploy_control(
 ) -> float:
     """Accuracy of the control network once it is deployed on the arrays like the software network was."""
     analog = analog_network(control, surrogate, settings)
-    states = [layer.programmed_states() for layer in analog.layers]
+    states = [layer.programmed_states() for layer in analog_layers(analog)]
     calibrate_read_out(analog, control, train_set.pixels, states)
     return accuracy(deployed_scores(analog, test_set.pixels, states), test_set.label)

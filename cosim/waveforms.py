@@ -1,0 +1,119 @@
+"""Waveforms of one VMM: what an oscilloscope on the array would show, kept for the report."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosim.errors import InputError, SimulationError
+from cosim.ngspice import Ngspice, RunFailure, run_deck
+from cosim.sample import LADDER, vmm_deck
+from netlists.design import Design, MosCell
+from netlists.stimulus import check_durations, t_start
+
+MAX_GATES = 4
+TIMEOUT_S = 600.0
+
+
+@dataclass(frozen=True)
+class Waveforms:
+    """One transient of N rows, M columns, t time points."""
+
+    time: NDArray[np.float64]
+    """[t] s"""
+    driver: NDArray[np.float64]
+    """[N, t] voltage of every word-line driver, V"""
+    gate: NDArray[np.float64]
+    """[g, t] voltage of a few floating gates, V"""
+    gate_index: NDArray[np.int64]
+    """[g, 2] row and column of each of them"""
+    clamp: NDArray[np.float64]
+    """[M, t] bit-line currents in the direction of the cell current, A"""
+    duration: NDArray[np.float64]
+    """[N] s"""
+    pulse_start: float
+    """Time at which the leading edges are half-way, s: durations count from here."""
+
+    @property
+    def slot_ends(self) -> NDArray[np.float64]:
+        """Ends of the adaptive slots on the time axis, s."""
+        return self.pulse_start + np.unique(self.duration[self.duration > 0])
+
+
+def record_waveforms(
+    design: Design,
+    cells: NDArray[np.float64],
+    duration: NDArray[np.float64],
+    engine: Ngspice,
+    path: Path,
+) -> Waveforms:
+    """Simulate one VMM of ``design`` with ``cells`` [N, M] and ``duration`` [N] s and write ``path`` (``.npz``).
+
+    Raises :class:`InputError` on bad values, :class:`SimulationError` where ngspice cannot simulate it.
+    """
+    duration = check_durations(design, duration)
+    for extra in LADDER:
+        deck = vmm_deck(design, cells, duration, {**engine.options(), **extra})
+        try:
+            vectors = run_deck(engine, deck, TIMEOUT_S)
+            break
+        except RunFailure as failure:
+            reason = failure.reason
+    else:
+        raise SimulationError(f"waveforms: ngspice {reason}: simulate this design first ('fgcosim simulate')")
+    rows, columns = design.array.rows, design.array.columns
+    gates = _gates(design) if isinstance(design.cell, MosCell) else []
+    sign = 1.0 if isinstance(design.cell, MosCell) and design.cell.channel == "p" else -1.0
+    time = vectors["time"]
+    waves = Waveforms(
+        time=time,
+        driver=np.stack([vectors[f"v(drv_{i})"] for i in range(rows)]),
+        gate=np.array([vectors[f"v(fg_{i}_{j})"] for i, j in gates]).reshape(len(gates), len(time)),
+        gate_index=np.array(gates, dtype=np.int64).reshape(len(gates), 2),
+        clamp=sign * np.stack([vectors[f"i(vclamp_{j})"] for j in range(columns)]),
+        duration=duration,
+        pulse_start=t_start(design) + 0.5 * design.read.t_edge,
+    )
+    _save(waves, path)
+    return waves
+
+
+def load_waveforms(path: Path) -> Waveforms:
+    """Read what :func:`record_waveforms` wrote. Raises :class:`InputError` on missing or damaged files."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            waves = Waveforms(
+                time=file["time"], driver=file["driver"], gate=file["gate"], gate_index=file["gate_index"],
+                clamp=file["clamp"], duration=file["duration"], pulse_start=float(file["pulse_start"]),
+            )  # fmt: skip
+    except (OSError, ValueError, TypeError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: no readable waveforms ({type(error).__name__}): record them again") from None
+    points, lines = len(waves.time), len(waves.duration)
+    shapes = {waves.driver.shape == (lines, points), waves.gate.shape == (len(waves.gate_index), points)}
+    if shapes != {True} or waves.clamp.shape[1:] != (points,):
+        raise InputError(f"{path}: waveforms of different lengths: record them again")
+    return waves
+
+
+def _gates(design: Design) -> list[tuple[int, int]]:
+    """Cells around the middle of the array: two mirrored pairs of one column."""
+    first = max(design.array.rows // 2 - 2, 0) // 2 * 2
+    rows = range(first, min(first + MAX_GATES, design.array.rows))
+    return [(row, design.array.columns // 2) for row in rows]
+
+
+def _save(waves: Waveforms, path: Path) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with temporary.open("wb") as handle:
+            np.savez_compressed(handle, **asdict(waves))
+            handle.flush()
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
