@@ -11,6 +11,7 @@ import typer
 from cosim import commands
 from cosim.errors import InputError, SimulationError
 from cosim.progress import Stages
+from surrogate.errors import InputError as SurrogateInputError
 
 app = typer.Typer(
     help="Circuit-level SPICE co-simulation of floating-gate analog neural networks.",
@@ -119,7 +120,7 @@ def main() -> None:
     """Entry point: errors of input and simulation become one line and an exit status."""
     try:
         app()
-    except InputError as error:
+    except (InputError, SurrogateInputError) as error:
         _fail(str(error), 2)
     except SimulationError as error:
         _fail(str(error), 1)

@@ -17,6 +17,7 @@ from cosim.dataset import DataSet
 from cosim.errors import InputError
 from cosim.ngspice import Ngspice
 from netlists.design import Design
+from netlists.stimulus import t_stop
 from surrogate.digits import Images
 from surrogate.layers import AnalogLinear
 from surrogate.network import Perceptron, analog_layers
@@ -89,7 +90,7 @@ def sign_off(
         "vmms": len(q),
         "energy_per_vmm_j": float(joules.mean()),
         "energy_per_image_j": float(joules.sum() / count),
-        "time_per_vmm_s": design.read.t_max,
+        "time_per_vmm_s": t_stop(design),
     }
     return SignOff(summary, q, p)
 

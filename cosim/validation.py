@@ -110,7 +110,7 @@ def verdict(scores: list[Scores], levels: Levels) -> dict[str, Any]:
         for name in ("ser", "ser_centred", "ser_worst_column")
         if getattr(levels, name) < getattr(standard, name)
     ] + (["median_cell_error"] if levels.median_cell_error > standard.median_cell_error else [])
-    return {"passed": not failed, "failed": sorted(failed), "levels": levels.model_dump(), "lowered_levels": lowered}
+    return {"passed": not failed, "failed": sorted(failed), "levels": dict(levels), "lowered_levels": lowered}
 
 
 def _scores(values: dict[str, Any]) -> dict[str, Any]:

@@ -58,6 +58,8 @@ class AnalogLinear(nn.Module):
                 f"tile {settings.rows}x{settings.columns} leaves the surrogate's domain "
                 f"{surrogate.domain.rows}x{surrogate.domain.columns}: use smaller tiles or fit a larger array"
             )
+        if not 0 < float(weight.detach().abs().max()) < float("inf"):
+            raise InputError("weights: all zero or not finite: give a trained layer")
         super().__init__()
         self.surrogate, self.settings = surrogate, settings
         self.inverse = InverseCurve(surrogate, settings.currents, settings.rows)

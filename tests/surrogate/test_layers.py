@@ -70,6 +70,12 @@ def test_a_surrogate_that_has_not_passed_is_refused(report):
         layer(report=report)
 
 
+@pytest.mark.parametrize("value", [0.0, float("nan"), float("inf")])
+def test_weights_without_a_scale_are_refused(value):
+    with pytest.raises(InputError, match="weights: all zero or not finite"):
+        AnalogLinear(torch.full((4, 2), value), torch.zeros(2), surrogate(), TILE)
+
+
 @pytest.mark.parametrize(("rows", "columns"), [(9, 6), (8, 8)])
 def test_tiles_beyond_the_domain_are_refused(rows, columns):
     with pytest.raises(InputError, match="domain 8x6"):
@@ -182,7 +188,7 @@ def test_calibration_removes_the_mean_error_that_effects_cause():
     wanted = x @ analog.weight.detach() + analog.bias.detach()
     before = (analog(x).detach() - wanted).square().mean()
     states = calibrated(analog, x)
-    shown = analog.read_out(analog.column_charges(analog.durations(x), states[0]))
+    shown = analog.read_out(analog.column_charges(analog.durations(x), states[0])).detach()
     torch.testing.assert_close(shown.mean(0), wanted.mean(0), atol=1e-3, rtol=1e-3)
     assert float((shown - wanted).square().mean()) < float(before)
 

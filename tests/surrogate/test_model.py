@@ -293,7 +293,7 @@ def test_even_and_odd_rows_have_kernels_of_their_own():
 
 
 def test_mirrored_rows_are_symmetric_about_their_pair():
-    # κ of odd rows is κ of even rows mirrored, so turning an array of an even number of rows upside down changes nothing
+    # κ of odd rows is that of even rows mirrored: turning an even number of rows upside down changes nothing
     p = fitted(log_bit_line=-60.0)
     state, active = random_state(1, 6, 3), random_patterns(5, 6)
     turned = pattern_currents(p, state.flip(-2), active.flip(-1))

@@ -133,9 +133,8 @@ def test_training_repeats_itself_exactly():
     for _ in range(2):
         network = software_network(3)
         network.ranges.fill_(1.0)
-        train(
-            network, Images(torch.ones(70, 64) * torch.linspace(0, 1, 70)[:, None], torch.arange(70) % 10), 2, 1e-2, 5
-        )
+        grey = Images(torch.ones(70, 64) * torch.linspace(0, 1, 70)[:, None], torch.arange(70) % 10)
+        train(network, grey, 2, 1e-2, 5)
         results.append(network.layers[0].weight.detach().clone())
     assert torch.equal(results[0], results[1])
 
