@@ -20,6 +20,10 @@ from surrogate.surrogate import Domain, Surrogate, ideal_weights
 
 MIN_SLOTS = 30
 
+DURATION_MARGIN = 1.5
+"""A measured array's longest possible pulse is not known: slots' currents do not depend on their length, so pulses up to
+this many times the longest one seen are accepted."""
+
 
 def fit_dataset(data: DataSet) -> Surrogate:
     """Fit the shared parameters to the runs of role ``fit``. Raises :class:`InputError` where there are too few."""
@@ -87,7 +91,7 @@ def fit_measurements(data: Measurements, origin: Path) -> Surrogate:
         shared_error=fit.solution.standard_error.shared,
         current_scale=fit.current_scale,
         time_scale=time_scale,
-        domain=_domain(float(duration[duration > 0].min()), time_scale, fit.state, rows, charge.shape[1]),
+        domain=_domain(float(duration[duration > 0].min()), DURATION_MARGIN * time_scale, fit.state, rows, charge.shape[1]),
         state=fit.state,
         state_error=fit.state_error,
         ideal_one_hot=hot,

@@ -41,9 +41,13 @@ class Plan:
         )
 
 
+MIN_FIT_SLOTS = 64
+"""Slots that the runs of role ``fit`` have together; arrays of few rows get more runs."""
+
+
 @dataclass(frozen=True)
 class PlanSize:
-    """How many transients of each kind a plan holds."""
+    """How many transients of each kind a plan holds (at least)."""
 
     fit: int = 6
     fit_matrices: int = 4
@@ -71,7 +75,7 @@ def standard_plan(
     matrices = size.fit_matrices + size.weights
     cells = random_cells(rng, design, curve, matrices)
     runs: list[tuple[str, int, NDArray[np.float64]]] = []
-    for k in range(size.fit):
+    for k in range(max(size.fit, -(-MIN_FIT_SLOTS // rows))):
         matrix = 0 if k >= size.fit_matrices else k
         runs.append(("fit", matrix, _spread(rng, design)))
     runs += [("patterns", k % 2 * (k % size.fit_matrices), _random(rng, design)) for k in range(size.patterns)]

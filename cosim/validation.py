@@ -72,7 +72,10 @@ def validate_measurements(surrogate: Surrogate, data: Measurements, levels: Leve
         )
     if surrogate.provenance.get("measurements_hash") == data.hash:
         raise InputError("measurements: the very file of the fit: validate on measurements that the fit never saw")
-    scores = score(data.charge, surrogate.charge(data.duration, surrogate.state))
+    predicted = surrogate.charge(data.duration, surrogate.state)
+    alone = (data.duration > 0).sum(axis=1) == 1
+    cells = (data.charge[alone], predicted[alone]) if alone.any() else (None, None)
+    scores = score(data.charge, predicted, *cells)
 
     def ideal(weights: torch.Tensor | None) -> float | None:
         return None if weights is None else decibel(data.charge, data.duration @ weights.numpy())
@@ -81,6 +84,7 @@ def validate_measurements(surrogate: Surrogate, data: Measurements, levels: Leve
         "ser_db": scores.ser_db,
         "ser_centred_db": scores.ser_centred_db,
         "ser_worst_column_db": scores.ser_worst_column_db,
+        "median_cell_error": scores.median_cell_error,
         "ideal_one_hot_ser_db": ideal(surrogate.ideal_one_hot),
         "ideal_least_squares_ser_db": ideal(surrogate.ideal_least_squares),
         "count": len(data.charge),

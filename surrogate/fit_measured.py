@@ -38,11 +38,14 @@ class MeasuredFit:
 
 
 def fit_measured(duration: Tensor, charge: Tensor, time_scale: float) -> MeasuredFit:
-    """Fit to ``charge`` [n, M] C of ``duration`` [n, N] s. Raises ``ValueError`` on unusable data."""
+    """Fit to ``charge`` [n, M] C of ``duration`` [n, N] s; charges are of one sign, which the current scale carries.
+
+    Raises ``ValueError`` on unusable data.
+    """
     weights = torch.from_numpy(least_squares_weights(duration.numpy(), charge.numpy()))
-    scale = float(weights.abs().quantile(0.99) if weights.numel() < 1e6 else weights.abs().max())
-    if not scale > 0 or float(charge.mean()) <= 0:
-        raise ValueError("charges: none is positive: give charges of the cells' own direction")
+    scale = float(weights.abs().max()) * (1.0 if float(charge.sum()) >= 0 else -1.0)
+    if scale == 0:
+        raise ValueError("charges: all are zero: nothing to fit")
     time, measured, start_current = duration / time_scale, charge / (scale * time_scale), weights / scale
     with one_thread_each():
         return _fit(time, measured, start_current, scale)

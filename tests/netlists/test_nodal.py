@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from netlists.elements import GROUND, Resistor
 from netlists.errors import InputError
-from netlists.graph import array_graph
+from netlists.graph import add, array_graph
 from netlists.nodal import clamp_currents
 
 V = 1.2
@@ -40,6 +41,16 @@ def test_row_of_two_columns_by_hand(make_design):
     mesh = np.array([[50 + 1000 + 300, 50.0], [50.0, 50 + 70 + 2000 + 300]])
     expected = np.linalg.solve(mesh, [V, V])
     assert clamp_currents(design, array_graph(design, g), [1]) == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_leak_to_ground_draws_from_the_clamp(make_design):
+    """The idle voltage counts where something joins a net to ground: a divider, with the row idle at 1.2 V."""
+    wires = {"driver_resistance": "100 ohm", "switch_resistance": "1 kohm"}
+    design = make_design(1, 1, "resistive", wires=wires)
+    graph = array_graph(design, np.array([[1e-4]]))
+    add(graph, "bl_0_0", GROUND, Resistor("leak", 1e6))
+    volts = (V / 1000 + V / 10_100) / (1 / 1000 + 1 / 10_100 + 1e-6)
+    assert clamp_currents(design, graph, [0]) == pytest.approx([(V - volts) / 1000], rel=1e-9)
 
 
 def test_ideal_wires_give_the_ideal_product(make_design):

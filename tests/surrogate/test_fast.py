@@ -40,6 +40,12 @@ def test_agrees_with_stronger_effects_one_at_a_time(rows):
         assert decibels(charges(p, state[None], duration), fast(p, state, duration)) >= level, changes
 
 
+@pytest.mark.parametrize("changes", [{"log_switch": 0.5}, {"log_switch": 1.0}, {"log_bit_line": -3.0}])
+def test_strong_bit_line_drops_need_every_term_of_the_expansion(changes):
+    p, state, duration = fitted(**changes), random_state(16, 10, seed=1), random_duration(12, 16, 1)
+    assert decibels(charges(p, state[None], duration), fast(p, state, duration)) >= 66
+
+
 def test_tiles_together_are_tiles_alone():
     p, states = fitted(), random_state(2, 3, 6, 4)
     duration = torch.stack([random_duration(5, 6, seed=k) for k in range(2)], dim=1)

@@ -56,8 +56,9 @@ def test_states_grow_with_their_target_and_pass_gradients():
     assert inverse(target.detach().float()).dtype == torch.float32
 
 
-def test_programming_reaches_the_target_with_all_neighbours_in_place():
-    s = surrogate()
+@pytest.mark.parametrize("log_driver", [-5.5, -2.5])
+def test_programming_reaches_the_target_with_all_neighbours_in_place(log_driver):
+    s = surrogate(log_driver=log_driver)
     generator = torch.Generator().manual_seed(0)
     target = CURRENTS.low + (CURRENTS.high - CURRENTS.low) * torch.rand(8, 6, generator=generator, dtype=torch.float64)
     state = program(s, InverseCurve(s, CURRENTS, 8), target)
