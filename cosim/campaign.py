@@ -74,11 +74,10 @@ def run_campaign(
 
 
 def run_key(design: Design, plan: Plan, k: int, engine: Ngspice) -> str:
-    """Hash of everything that decides run ``k``."""
+    """Hash of everything that decides run ``k``: simulator and deck."""
     digest = hashlib.sha256()
-    digest.update(json.dumps([design.hash, engine.name, engine.klu, engine.options()], sort_keys=True).encode())
-    digest.update(np.ascontiguousarray(plan.cells[plan.weights_index[k]]).tobytes())
-    digest.update(np.ascontiguousarray(plan.duration[k]).tobytes())
+    digest.update(engine.label.encode())
+    digest.update(vmm_deck(design, plan.cells[plan.weights_index[k]], plan.duration[k], engine.options()).encode())
     return digest.hexdigest()[:32]
 
 

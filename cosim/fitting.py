@@ -21,8 +21,8 @@ from surrogate.surrogate import Domain, Surrogate, ideal_weights
 MIN_SLOTS = 30
 
 DURATION_MARGIN = 1.5
-"""A measured array's longest possible pulse is not known: slots' currents do not depend on their length, so pulses up to
-this many times the longest one seen are accepted."""
+"""A measured array's longest possible pulse is not known; the currents of slots do not depend on their length, so pulses
+up to this many times the longest one seen are accepted."""
 
 
 def fit_dataset(data: DataSet) -> Surrogate:
@@ -35,6 +35,8 @@ def fit_dataset(data: DataSet) -> Surrogate:
     if design.cell.kind != "mos":
         raise InputError("data set: a resistive array is linear: use its nodal solution instead of a surrogate")
     volts = torch.from_numpy(data.cells)
+    if float(volts.std()) == 0:
+        raise InputError("data set: every cell has the same voltage: a fit needs cells over the whole weight range")
     fit = fit_programmed(
         SlotData(
             active=torch.from_numpy(data.slot_active[keep].astype(np.float64)),
@@ -85,13 +87,14 @@ def fit_measurements(data: Measurements, origin: Path) -> Surrogate:
         fit = fit_measured(duration, charge, time_scale)
     except ValueError as error:
         raise InputError(f"{origin}: {error}") from None
+    longest = DURATION_MARGIN * time_scale
     hot, least_squares = ideal_weights(data.duration, data.charge)
     return Surrogate(
         shared=fit.shared,
         shared_error=fit.solution.standard_error.shared,
         current_scale=fit.current_scale,
         time_scale=time_scale,
-        domain=_domain(float(duration[duration > 0].min()), DURATION_MARGIN * time_scale, fit.state, rows, charge.shape[1]),
+        domain=_domain(float(duration[duration > 0].min()), longest, fit.state, rows, charge.shape[1]),
         state=fit.state,
         state_error=fit.state_error,
         ideal_one_hot=hot,

@@ -1,4 +1,4 @@
-"""Adaptive time slots: from durations to activation patterns and the time that each row spends in them."""
+"""Adaptive time slots: from durations to activation patterns and their lengths."""
 
 from __future__ import annotations
 
@@ -27,9 +27,3 @@ def adaptive_slots(duration: Tensor) -> Slots:
     active = (duration[:, None, :] > start[:, :, None]).to(duration.dtype)
     after = torch.cat([active[:, 1:], torch.zeros_like(active[:, :1])], dim=1)
     return Slots(active=active, length=end - start, closing=active - after)
-
-
-def effective_time(slots: Slots, edge: Tensor | float) -> Tensor:
-    """Time [n, S, N] s for which each row conducts in each slot: the slot's length while active, less ``edge`` s in
-    the row's last slot, for the part of its two edges in which the cell does not conduct yet or any more."""
-    return slots.length[:, :, None] * slots.active - edge * slots.closing

@@ -159,6 +159,9 @@ def _deploy_control(
     test_set: Images,
 ) -> float:
     """Accuracy of the control network once it is deployed on the arrays like the software network was."""
+    with torch.no_grad():
+        for layer in control.layers:
+            layer.get_parameter("weight").clamp_(-layer.get_buffer("span"), layer.get_buffer("span"))
     analog = analog_network(control, surrogate, settings)
     states = [layer.programmed_states() for layer in analog_layers(analog)]
     calibrate_read_out(analog, control, train_set.pixels, states)
