@@ -21,8 +21,8 @@ from surrogate.surrogate import Domain, Surrogate, ideal_weights
 MIN_SLOTS = 30
 
 DURATION_MARGIN = 1.5
-"""A measured array's longest possible pulse is not known; the currents of slots do not depend on their length, so pulses
-up to this many times the longest one seen are accepted."""
+"""A measured array's longest possible pulse is not known; currents of slots do not depend on their length, so pulses up
+to this many times the longest one seen are accepted."""
 
 
 def fit_dataset(data: DataSet) -> Surrogate:

@@ -73,7 +73,9 @@ def simulate(
         deck = vmm_deck(design, cells, duration, {**engine.options(), **extra})
         try:
             vectors = run_deck(engine, deck, timeout_s, keep_deck)
-            return _measure(design, duration, vectors, attempt)
+            sample = measure(design, duration, vectors, attempt)
+            _check_floating_gates(sample)
+            return sample
         except RunFailure as failure:
             reasons.append(f"attempt {attempt + 1}: {failure.reason}")
             log = failure.log
@@ -158,8 +160,11 @@ def _stack(vectors: Vectors, names: list[str]) -> NDArray[np.float64]:
     return np.stack([vectors[name] for name in names])
 
 
-def _measure(design: Design, duration: NDArray[np.float64], vectors: Vectors, attempt: int) -> Sample:
-    """Charges, slot currents and energy; raises :class:`RunFailure` where a check fails."""
+def measure(design: Design, duration: NDArray[np.float64], vectors: Vectors, attempt: int) -> Sample:
+    """Charges, slot currents and energy from the vectors of one transient.
+
+    Raises :class:`RunFailure` where the run is not whole or integrator and clamp current disagree.
+    """
     rows, columns = design.array.rows, design.array.columns
     time = _stack(vectors, ["time"])[0]
     stop = transient_for(design).t_stop
@@ -199,10 +204,13 @@ def _floating_gate_return(vectors: Vectors) -> float:
     gates = [v for name, v in vectors.items() if name.startswith("v(fg_")]
     if not gates:
         return 0.0
-    returned = max(abs(float(v[-1] - v[0])) for v in gates)
+    return max(abs(float(v[-1] - v[0])) for v in gates)
+
+
+def _check_floating_gates(sample: Sample) -> None:
+    returned = sample.floating_gate_return
     if returned > MAX_FLOATING_GATE_RETURN_V:
         raise RunFailure(f"a floating gate ended {returned:.2g} V away from its start")
-    return returned
 
 
 def _slots(duration: NDArray[np.float64], t_edge: float) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:

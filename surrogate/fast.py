@@ -18,7 +18,7 @@ from surrogate.model import array_edge_state, differences_along_row, distance
 from surrogate.parameters import OFFSETS, Parameters
 from surrogate.slots import adaptive_slots
 
-NODES = 7
+NODES = 5
 """Interpolation nodes of the shift."""
 
 DROP_ITERATIONS = 4
@@ -84,7 +84,10 @@ def fast_charges(p: Parameters, weights: TileWeights, duration: Tensor) -> Tenso
     row_current = _horner(weights.row_sums[:, :, None], t) * active
     rise = (torch.exp(p.log_driver) + torch.exp(p.log_word_line) * _mean_distance(weights.columns)).squeeze()
     t = t - (2 / (high - low)) * rise * row_current
-    features = torch.stack([active.expand_as(t) * t**m for m in range(NODES)], dim=-1)
+    powers = [active.expand_as(t)]
+    for _ in range(NODES - 1):
+        powers.append(powers[-1] * t)
+    features = torch.stack(powers, dim=-1)
     flat = features.reshape(*t.shape[:-1], n * NODES)
     current = _solve_drop(p, flat.movedim(0, 2).flatten(2, 3) @ weights.coefficients, n, weights.columns)
     current = current.unflatten(2, (b, n)).movedim(2, 0)

@@ -60,7 +60,7 @@ def accuracy(scores: Tensor, label: Tensor) -> float:
 def evaluate(network: nn.Module, images: Images) -> float:
     """Test accuracy of ``network``."""
     with torch.no_grad():
-        return accuracy(network(images.pixels), images.label)
+        return accuracy(torch.cat([network(x) for x in images.pixels.split(BATCH)]), images.label)
 
 
 def train(
