@@ -74,10 +74,11 @@ def run_campaign(
 
 
 def run_key(design: Design, plan: Plan, k: int, engine: Ngspice) -> str:
-    """Hash of everything that decides run ``k``: simulator and deck."""
+    """Hash of everything that decides run ``k``: simulator and deck but for its title."""
     digest = hashlib.sha256()
     digest.update(engine.label.encode())
-    digest.update(vmm_deck(design, plan.cells[plan.weights_index[k]], plan.duration[k], engine.options()).encode())
+    deck = vmm_deck(design, plan.cells[plan.weights_index[k]], plan.duration[k], engine.options())
+    digest.update(deck.partition("\n")[2].encode())
     return digest.hexdigest()[:32]
 
 

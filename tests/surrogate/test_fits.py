@@ -122,11 +122,17 @@ def test_measured_state_errors_shrink_with_more_data():
     assert float(errors[1].median()) < float(errors[0].median())
 
 
-@pytest.mark.parametrize("sign", [0.0, -1.0])
-def test_measured_fit_refuses_charges_without_a_positive_one(sign):
+def test_measured_fit_refuses_charges_that_are_all_zero():
     duration, charge = measured_data(20)
-    with pytest.raises(ValueError, match="none is positive"):
-        fit_measured(duration, sign * charge, SECONDS)
+    with pytest.raises(ValueError, match="all are zero"):
+        fit_measured(duration, 0 * charge, SECONDS)
+
+
+def test_measured_fit_takes_charges_of_either_sign():
+    duration, charge = measured_data(20)
+    plus, minus = fit_measured(duration, charge, SECONDS), fit_measured(duration, -charge, SECONDS)
+    assert minus.current_scale == -plus.current_scale
+    torch.testing.assert_close(minus.state, plus.state)
 
 
 def test_fits_leave_the_number_of_threads_as_it_was():
