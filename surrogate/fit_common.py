@@ -10,7 +10,7 @@ from torch import Tensor
 from surrogate.model import Precision
 from surrogate.parameters import Parameters, unflatten
 
-FIT_PRECISION = Precision(currents=1e-7, derivatives=1e-2)
+FIT_PRECISION = Precision(currents=1e-6, derivatives=2e-2)
 """Enough for a fit: an error of a derivative's feedback part decides the path, not the solution."""
 
 Evaluate = Callable[[Parameters, Tensor], Tensor]

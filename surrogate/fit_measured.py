@@ -12,9 +12,9 @@ from surrogate.ideal import least_squares_weights
 from surrogate.least_squares import Linearisation, Problem, Solution, Unknowns, minimise
 from surrogate.model import charges
 from surrogate.parameters import Parameters, positions, prior_widths, start_values, unflatten
-from surrogate.threads import one_thread_each
+from surrogate.threads import in_parallel, one_thread_each
 
-CHUNK_ELEMENTS = 100_000
+CHUNK_ELEMENTS = 150_000
 """Cell evaluations (observations × slots × rows × columns) of one piece of work: small enough for a core's cache."""
 
 TRIAL_OBSERVATIONS = 20
@@ -91,7 +91,7 @@ def _problem(time: Tensor, measured: Tensor, start: Unknowns) -> Problem:
             return predict(unflatten(point.shared), point.local[None], part)
 
     def residual(point: Unknowns) -> Tensor:
-        return (torch.cat([predict_all(point, part) for part in parts]) - measured) / scale
+        return (torch.cat(in_parallel(lambda part: predict_all(point, part), parts)) - measured) / scale
 
     def linearise(point: Unknowns) -> Linearisation:
         def piece(part: slice) -> tuple[Tensor, ...]:
@@ -104,7 +104,7 @@ def _problem(time: Tensor, measured: Tensor, start: Unknowns) -> Problem:
                 lambda y: (y - truth) / scale**2,
             )
 
-        pieces = [piece(part) for part in parts]
+        pieces = in_parallel(piece, parts)
         predicted, by_shared, by_state, g_shared, g_state = (list(x) for x in zip(*pieces, strict=True))
         return Linearisation(
             residual=(torch.cat(predicted) - measured) / scale,
