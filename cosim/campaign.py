@@ -9,7 +9,7 @@ import os
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from cosim.sample import LADDER, Sample, simulate, vmm_deck
 from cosim.version import code_version
 from netlists.design import Design
 from netlists.designfile import dump_design
+from surrogate.atomic import replacing
 
 Progress = Callable[[int, int], None]
 
@@ -83,17 +84,10 @@ def run_key(design: Design, plan: Plan, k: int, engine: Ngspice) -> str:
 
 
 def _save(sample: Sample, path: Path) -> None:
-    temporary = path.with_suffix(f".{os.getpid()}.partial")
-    try:
-        with temporary.open("wb") as handle:
-            buffer = io.BytesIO()
-            np.savez(buffer, **asdict(sample))
-            handle.write(buffer.getbuffer())
-            handle.flush()
-            os.fsync(handle.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    buffer = io.BytesIO()
+    np.savez(buffer, **asdict(sample))
+    with replacing(path) as temporary:
+        temporary.write_bytes(buffer.getbuffer())
 
 
 def _load(path: Path) -> Sample | None:
@@ -145,4 +139,4 @@ def simulate_many(
 ) -> DataSet:
     """A campaign over given matrices ``cells`` [B, N, M] and ``duration`` [n, N] s (role ``network``)."""
     plan = Plan(cells, duration, weights_index, ("network",) * len(duration), seed=0)
-    return run_campaign(design, replace(plan), engine, folder, workers, progress)
+    return run_campaign(design, plan, engine, folder, workers, progress)

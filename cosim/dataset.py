@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.errors import InputError
+from surrogate.atomic import replacing
 
 FORMAT = "fgcosim-dataset-1"
 MAX_BYTES = 16_000_000_000
@@ -96,16 +96,9 @@ def save_dataset(data: DataSet, path: Path) -> None:
         for name in _ATTRIBUTES:
             file.attrs[name] = getattr(data, name)
     body = image.getbuffer()[USER_BLOCK:]
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with temporary.open("wb") as handle:
-            handle.write(_user_block(hashlib.sha256(body).hexdigest()))
-            handle.write(body)
-            handle.flush()
-            os.fsync(handle.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as temporary, temporary.open("wb") as handle:
+        handle.write(_user_block(hashlib.sha256(body).hexdigest()))
+        handle.write(body)
 
 
 def load_dataset(path: Path) -> DataSet:

@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 
 from cosim.errors import InputError
 from netlists.design import Design
+from surrogate.atomic import replacing
 from surrogate.digits import digits
 from surrogate.layers import TileSettings
 from surrogate.mapping import CurrentRange
@@ -107,13 +108,9 @@ def describe(results: list[SeedResult], recipe: Recipe) -> dict[str, Any]:
 def save_network(network: Perceptron, surrogate: Surrogate, seed: int, path: Path) -> None:
     """Write the trained weights with the surrogate's design hash, atomically."""
     header = {"design_hash": surrogate.provenance.get("design_hash"), "seed": seed, "sizes": list(SIZES)}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        tensors = {name: value.detach().clone() for name, value in network.state_dict().items()}
+    tensors = {name: value.detach().clone() for name, value in network.state_dict().items()}
+    with replacing(path) as temporary:
         save_file(tensors, temporary, metadata={"format": FORMAT, "header": json.dumps(header)})
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def load_network(path: Path, surrogate: Surrogate, settings: TileSettings) -> Perceptron:

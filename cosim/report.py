@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from cosim.waveforms import Waveforms, load_waveforms
 from netlists.design import Design
 from netlists.designfile import parse_design
 from netlists.quantity import DECIBEL
+from surrogate.atomic import replacing
 from surrogate.files import load_surrogate
 from surrogate.ideal import least_squares_weights
 from surrogate.scores import decibel
@@ -79,15 +79,8 @@ def write_report(folder: Path) -> Path:
     """
     path = folder / REPORT
     text = render(read_run(folder))
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with temporary.open("w", encoding="utf-8") as handle:
-            handle.write(text)
-            handle.flush()
-            os.fsync(handle.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
     return path
 
 

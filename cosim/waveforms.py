@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from cosim.ngspice import Ngspice, RunFailure, run_deck
 from cosim.sample import LADDER, vmm_deck
 from netlists.design import Design, MosCell
 from netlists.stimulus import check_durations, t_start
+from surrogate.atomic import replacing
 
 MAX_GATES = 4
 TIMEOUT_S = 600.0
@@ -108,12 +108,5 @@ def _gates(design: Design) -> list[tuple[int, int]]:
 
 
 def _save(waves: Waveforms, path: Path) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with temporary.open("wb") as handle:
-            np.savez_compressed(handle, **asdict(waves))
-            handle.flush()
-            os.fsync(handle.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as temporary, temporary.open("wb") as handle:
+        np.savez_compressed(handle, **asdict(waves))

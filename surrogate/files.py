@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from surrogate.atomic import replacing
 from surrogate.errors import InputError
 from surrogate.parameters import SIZE, SPECS
 from surrogate.state_map import MAP_TERMS, StateMap
@@ -38,17 +38,12 @@ def save_surrogate(surrogate: Surrogate, path: Path) -> None:
     if surrogate.state_map is not None:
         tensors["state_map"] = surrogate.state_map.coefficients
         header["state_map"] = [surrogate.state_map.centre, surrogate.state_map.unit]
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    contiguous = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
     try:
-        contiguous = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
-        save_file(contiguous, temporary, metadata={"format": FORMAT, "header": json.dumps(header)})
-        with temporary.open("rb") as handle:
-            os.fsync(handle.fileno())
-        temporary.replace(path)
+        with replacing(path) as temporary:
+            save_file(contiguous, temporary, metadata={"format": FORMAT, "header": json.dumps(header)})
     except SafetensorError as error:
         raise OSError(f"{path}: cannot be written: {error}") from None
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def load_surrogate(path: Path) -> Surrogate:

@@ -1,6 +1,7 @@
 """Surrogate files: whole, truncated, foreign, altered, and writes that fail."""
 
 import json
+import os
 from dataclasses import fields, replace
 
 import pytest
@@ -223,7 +224,7 @@ def test_a_failed_sync_leaves_the_old_file_and_nothing_else(saved, monkeypatch):
     def fail(handle):
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(files.os, "fsync", fail)
+    monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match="Input/output"):
         save_surrogate(surrogate(report=None), saved)
     assert saved.read_bytes() == before
