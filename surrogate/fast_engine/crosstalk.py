@@ -1,0 +1,29 @@
+"""Crosstalk by minima: what each row's pulse is worth under its neighbours' pulses.
+
+All pulses start together, so a set of rows is active together for the minimum of their durations. Summed over the
+patterns c of active neighbours that a row goes through, ∫ g_c(t) dt = Σ_S t_S·min(own, durations in S) over the
+subsets S of its four neighbours, with the coefficients t_S of :mod:`surrogate.fast_engine.tables`: exact, without slots.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from surrogate.parameters import OFFSETS
+
+REACH = max(OFFSETS)
+
+
+def crosstalk_features(duration: Tensor, lost: float, kernel: Tensor) -> Tensor:
+    """Features [..., Q, N]: the integral of the ``kernel`` [N, 16, Q] over the patterns that each row goes through
+    in its pulse, of ``duration`` [..., N] less the time ``lost`` by its edges."""
+    rows = duration.shape[-1]
+    around = pad(duration, (REACH, REACH))
+    own = duration - (duration.clamp_max(lost) if lost > 0 else (duration > 0) * lost)
+    minima = [own]
+    for offset in OFFSETS:
+        other = around[..., REACH + offset : REACH + offset + rows]
+        minima += [torch.where(m < other, m, other) for m in minima]
+    return torch.einsum("...cn,ncq->...qn", torch.stack(minima, dim=-2), kernel)
