@@ -151,28 +151,40 @@ void slots_of(int64_t slots, int64_t grid, const Vec* step, const Vec* reading, 
 
 // --- tiles ----------------------------------------------------------------------------------------------------------
 
-// out[0 … W): the first W columns at state x of a table [points, stride]: functions, then derivatives
-template <int W>
-inline void look_up(const float* values, int64_t stride, int64_t points, float low, float per_step, float x,
-                    float* out) {
-  const float place = (x - low) * per_step;
-  const int32_t index = std::min(std::max(static_cast<int32_t>(place), 0), static_cast<int32_t>(points) - 2);
-  const float f = place - static_cast<float>(index);
-  const float *a = values + index * stride, *b = a + stride;
-  for (int w = 0; w < W; ++w) out[w] = a[w] + f * (b[w] - a[w]);
+// places of `count` states on the tables' grid: the point before, and the fraction of a step beyond it
+void find_places(const float* x, int64_t count, int64_t points, float low, float per_step, int32_t* index,
+                 float* fraction) {
+  const int32_t last = static_cast<int32_t>(points) - 2;
+  for (int64_t k = 0; k < count; ++k) {
+    const float place = (x[k] - low) * per_step;
+    const int32_t at = static_cast<int32_t>(place);
+    index[k] = at < 0 ? 0 : at > last ? last : at;
+    fraction[k] = place - static_cast<float>(index[k]);
+  }
+}
+
+// kLanes columns at a place of a table [points, stride]
+inline Vec look_up(const float* values, int64_t stride, int32_t index, float fraction) {
+  const float* at = values + index * stride;
+  const Vec a = load(at), b = load(at + stride);
+  return a + fraction * (b - a);
 }
 
 // columns that the functions of a cell (R of its current, R of its rise, D of its drop) take in a table
 template <int R, int D>
-constexpr int kWidth = (2 * R + D + kLanes - 1) / kLanes * kLanes;
+constexpr int kVecs = (2 * R + D + kLanes - 1) / kLanes;
 
-// rise [m] of a word line under the currents [m] of its cells; a symmetric map
-void rise_of(const float* current, int64_t m, float driver, float wire, float* rise) {
-  float beyond = 0.0f;
-  for (int64_t j = m - 1; j >= 0; --j) rise[j] = beyond += current[j];
-  float line = driver * beyond;
-  rise[0] = line;
-  for (int64_t j = 1; j < m; ++j) rise[j] = line += wire * rise[j];
+// rows of a tile that are worked on together: each row's sums are chains of dependent additions
+constexpr int64_t kRows = 4;
+
+// rises [rows ≤ kRows, m] of word lines under the currents [rows, m] of their cells; a symmetric map
+void rise_of(const float* current, int64_t rows, int64_t m, float driver, float wire, float* rise) {
+  float sum[kRows] = {};
+  for (int64_t j = m - 1; j >= 0; --j)
+    for (int64_t r = 0; r < rows; ++r) rise[r * m + j] = sum[r] += current[r * m + j];
+  for (int64_t r = 0; r < rows; ++r) rise[r * m] = sum[r] *= driver;
+  for (int64_t j = 1; j < m; ++j)
+    for (int64_t r = 0; r < rows; ++r) rise[r * m + j] = sum[r] += wire * rise[r * m + j];
 }
 
 }  // namespace
@@ -183,7 +195,7 @@ extern "C" {
 struct Cell {
   int64_t rows, columns, points;
   float low, per_step;
-  const float *fall_table, *mean_table, *function_table;  // [points, 2], [points, 8], [points, 2 × kWidth]
+  const float *fall_table, *mean_table, *function_table;  // [points, 8], [points, 8], [points, 2 × kVecs × 8]
   const float *edge_shift, *edge_fall;                    // [rows]
   const float* strength;                                  // [5, D]: kernels by number of active neighbours
   float gate_row, gate_column, middle_fall, driver, word_line, switch_resistance, bit_line, sensitivity;
@@ -192,56 +204,81 @@ struct Cell {
 
 namespace {
 
+// neighbours' part [m] in row i of a map of the falls [n, m] of floating gates: along the row, and across it
+inline float along_row(const float* fall, int64_t j, int64_t m) {
+  return (j ? fall[-1] - fall[0] : 0.0f) + (j + 1 < m ? fall[1] - fall[0] : 0.0f);
+}
+
+void resting_states(const Cell& cell, const float* fall, const float* state, int64_t i, float* base) {
+  const int64_t n = cell.rows, m = cell.columns;
+  const float *f = fall + i * m, *above = i ? f - m : nullptr, *below = i + 1 < n ? f + m : nullptr;
+  float* out = base + i * m;
+  const float apart = cell.gate_column * cell.middle_fall * static_cast<float>((above != nullptr) + (below != nullptr));
+  const float fixed = cell.edge_shift[i] - apart, gain = cell.edge_fall[i];
+  for (int64_t j = 0; j < m; ++j) out[j] = state[i * m + j] + fixed + gain * f[j] + cell.gate_row * along_row(f + j, j, m);
+  if (above)
+    for (int64_t j = 0; j < m; ++j) out[j] += cell.gate_column * above[j];
+  if (below)
+    for (int64_t j = 0; j < m; ++j) out[j] += cell.gate_column * below[j];
+}
+
 template <int R, int D>
 void tile_forward(const Cell& cell, const float* state, float* current, float* amplitude, float* mean, float* response,
                   float* curvature, float* share, float* strength, float* profile, float* kappa, float* x, float* rise,
                   float* slope, float* fall_slope) {
   const int64_t n = cell.rows, m = cell.columns, nm = n * m;
-  std::vector<float> fall(nm), total(3 * m, 0.0f), shift(m, 0.0f), scratch(2 * m);
+  std::vector<float> fall(nm), shift(m, 0.0f), scratch(2 * kRows * m), fraction(std::max(nm, kRows * m));
+  std::vector<int32_t> index(fraction.size());
+  std::vector<Vec> total(m, Vec{});
+  float *drawn = scratch.data(), *first = drawn + kRows * m;
+  const auto places = [&](const float* states, int64_t count) {
+    find_places(states, count, cell.points, cell.low, cell.per_step, index.data(), fraction.data());
+  };
+  places(state, nm);
   for (int64_t k = 0; k < nm; ++k) {
-    float v[2];
-    look_up<2>(cell.fall_table, 2, cell.points, cell.low, cell.per_step, state[k], v);
-    fall[k] = v[0];
-    fall_slope[k] = v[1];
+    const float *a = cell.fall_table + index[k] * kLanes, *b = a + kLanes;
+    fall[k] = a[0] + fraction[k] * (b[0] - a[0]);
+    fall_slope[k] = a[1] + fraction[k] * (b[1] - a[1]);
   }
-  for (int64_t i = 0; i < n; ++i) {
-    const float* f = &fall[i * m];
-    float *base = x + i * m, *z = rise + i * m, *first = scratch.data(), *second = first + m;
-    for (int64_t j = 0; j < m; ++j) {
-      float along = 0.0f, across = 0.0f;
-      if (j) along += f[j - 1] - f[j];
-      if (j + 1 < m) along += f[j + 1] - f[j];
-      if (i) across += f[j - m] - cell.middle_fall;
-      if (i + 1 < n) across += f[j + m] - cell.middle_fall;
-      base[j] = state[i * m + j] + cell.edge_shift[i] + cell.edge_fall[i] * f[j] + cell.gate_row * along +
-                cell.gate_column * across;
-      float v[1];
-      look_up<1>(cell.mean_table, kLanes, cell.points, cell.low, cell.per_step, base[j], v);
-      first[j] = v[0];
+  for (int64_t i = 0; i < n; i += kRows) {
+    const int64_t rows = std::min(kRows, n - i), count = rows * m;
+    float *at = x + i * m, *z = rise + i * m;
+    for (int64_t r = 0; r < rows; ++r) resting_states(cell, &fall[0], state, i + r, x);
+    places(at, count);
+    for (int64_t k = 0; k < count; ++k) {
+      const float *a = cell.mean_table + index[k] * kLanes, *b = a + kLanes;
+      drawn[k] = a[0] + fraction[k] * (b[0] - a[0]);
     }
-    rise_of(first, m, cell.driver, cell.word_line, second);
-    for (int64_t j = 0; j < m; ++j) {
-      float v[8];
-      look_up<8>(cell.mean_table, kLanes, cell.points, cell.low, cell.per_step, base[j] - second[j], v);
-      first[j] = v[0];
-      slope[i * m + j] = v[3];
-      for (int q = 0; q < 3; ++q) total[q * m + j] += v[q];
-    }
-    rise_of(first, m, cell.driver, cell.word_line, z);
-    for (int64_t j = 0; j < m; ++j) {
-      shift[j] += first[j] * z[j];
-      base[j] -= z[j];
-      float v[kWidth<R, D>];
-      look_up<kWidth<R, D>>(cell.function_table, 2 * kWidth<R, D>, cell.points, cell.low, cell.per_step, base[j], v);
-      const int64_t k = i * m + j;
-      for (int r = 0; r < R; ++r) current[r * nm + k] = v[r] - z[j] * v[R + r];
-      for (int d = 0; d < D; ++d) amplitude[d * nm + k] = v[2 * R + d];
+    rise_of(drawn, rows, m, cell.driver, cell.word_line, first);
+    for (int64_t k = 0; k < count; ++k) first[k] = at[k] - first[k];
+    places(first, count);
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t j = 0; j < m; ++j) {
+        const int64_t k = r * m + j;
+        const Vec v = look_up(cell.mean_table, kLanes, index[k], fraction[k]);
+        drawn[k] = v[0];
+        slope[i * m + k] = v[3];
+        total[j] += v;
+      }
+    rise_of(drawn, rows, m, cell.driver, cell.word_line, z);
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t j = 0; j < m; ++j) shift[j] += drawn[r * m + j] * z[r * m + j];
+    for (int64_t k = 0; k < count; ++k) at[k] -= z[k];
+    places(at, count);
+    for (int64_t k = 0; k < count; ++k) {
+      Vec v[kVecs<R, D>];
+      for (int w = 0; w < kVecs<R, D>; ++w)
+        v[w] = look_up(cell.function_table + w * kLanes, 2 * kVecs<R, D> * kLanes, index[k], fraction[k]);
+      const auto f = [&v](int q) { return v[q / kLanes][q % kLanes]; };
+      for (int q = 0; q < R; ++q) current[q * nm + i * m + k] = f(q) - z[k] * f(R + q);
+      for (int d = 0; d < D; ++d) amplitude[d * nm + i * m + k] = f(2 * R + d);
     }
   }
   for (int64_t j = 0; j < m; ++j) {
-    kappa[j] = total[m + j] / total[j];
-    curvature[j] = total[2 * m + j] * total[j] / (total[m + j] * total[m + j]);
-    share[j] = 1.0f - kappa[j] / cell.sensitivity * shift[j] / total[j];
+    const float current = total[j][0], loss = total[j][1];
+    kappa[j] = loss / current;
+    curvature[j] = total[j][2] * current / (loss * loss);
+    share[j] = 1.0f - kappa[j] / cell.sensitivity * shift[j] / current;
   }
   double typical[D], row_sum[D];
   std::vector<double> rows(n * D), row(n), drop(n);
@@ -288,39 +325,44 @@ void tile_backward(const Cell& cell, const float* profile, const float* kappa, c
                    const float* slope, const float* fall_slope, const float* to_current, const float* to_amplitude,
                    float* to_state) {
   const int64_t n = cell.rows, m = cell.columns, nm = n * m;
-  std::vector<float> base(nm), fed(m), answer(m);
-  for (int64_t i = 0; i < n; ++i) {
-    for (int64_t j = 0; j < m; ++j) {
-      const int64_t k = i * m + j;
-      constexpr int W = kWidth<R, D>;
-      float v[2 * W], by_state = 0.0f, by_rise = 0.0f;
-      look_up<2 * W>(cell.function_table, 2 * W, cell.points, cell.low, cell.per_step, x[k], v);
-      for (int r = 0; r < R; ++r) {
-        float g = to_current[r * nm + k];
-        if (r < D) {
-          const float h = 0.5f * profile[i] * to_amplitude[(r < D ? r : 0) * nm + k];
-          g += h;
-          by_state += h / kappa[j] * v[W + 2 * R + r];
+  constexpr int V = kVecs<R, D>;
+  std::vector<float> base(nm), fed(kRows * m), answer(kRows * m), per_kappa(m), fraction(kRows * m);
+  std::vector<int32_t> index(kRows * m);
+  for (int64_t j = 0; j < m; ++j) per_kappa[j] = 1.0f / kappa[j];
+  for (int64_t i = 0; i < n; i += kRows) {
+    const int64_t rows = std::min(kRows, n - i);
+    find_places(x + i * m, rows * m, cell.points, cell.low, cell.per_step, index.data(), fraction.data());
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t j = 0; j < m; ++j) {
+        const int64_t at = r * m + j, k = i * m + at;
+        Vec v[2 * V];
+        for (int w = 0; w < 2 * V; ++w)
+          v[w] = look_up(cell.function_table + w * kLanes, 2 * V * kLanes, index[at], fraction[at]);
+        const auto f = [&v](int q) { return v[q / kLanes][q % kLanes]; };
+        const auto slope_of = [&v](int q) { return v[V + q / kLanes][q % kLanes]; };
+        float by_state = 0.0f, by_rise = 0.0f;
+        for (int q = 0; q < R; ++q) {
+          float g = to_current[q * nm + k];
+          if (q < D) {
+            const float h = 0.5f * profile[i + r] * to_amplitude[(q < D ? q : 0) * nm + k];
+            g += h;
+            by_state += h * per_kappa[j] * slope_of(2 * R + q);
+          }
+          by_state += g * (slope_of(q) - rise[k] * slope_of(R + q));
+          by_rise -= g * f(R + q);
         }
-        by_state += g * (v[W + r] - rise[k] * v[W + R + r]);
-        by_rise -= g * v[R + r];
+        base[k] = by_state;
+        fed[at] = by_rise - by_state;
       }
-      base[k] = by_state;
-      fed[j] = by_rise - by_state;
-    }
-    rise_of(fed.data(), m, cell.driver, cell.word_line, answer.data());
-    for (int64_t j = 0; j < m; ++j) base[i * m + j] += answer[j] * slope[i * m + j];
+    rise_of(fed.data(), rows, m, cell.driver, cell.word_line, answer.data());
+    for (int64_t k = 0; k < rows * m; ++k) base[i * m + k] += answer[k] * slope[i * m + k];
   }
   for (int64_t i = 0; i < n; ++i)
     for (int64_t j = 0; j < m; ++j) {
-      const float* g = &base[i * m + j];
-      float along = 0.0f, across = 0.0f;
-      if (j) along += g[-1] - g[0];
-      if (j + 1 < m) along += g[1] - g[0];
-      if (i) across += g[-m];
-      if (i + 1 < n) across += g[m];
-      const float fall = cell.edge_fall[i] * g[0] + cell.gate_row * along + cell.gate_column * across;
-      to_state[i * m + j] = g[0] + fall_slope[i * m + j] * fall;
+      const int64_t k = i * m + j;
+      const float across = (i ? base[k - m] : 0.0f) + (i + 1 < n ? base[k + m] : 0.0f);
+      const float by_fall = cell.edge_fall[i] * base[k] + cell.gate_row * along_row(&base[k], j, m);
+      to_state[k] = base[k] + fall_slope[k] * (by_fall + cell.gate_column * across);
     }
 }
 

@@ -94,7 +94,7 @@ class Kernels:
         self.kernel = kernel.contiguous()
         self.drop_kernel = kernel[:, : tables.drop_terms].contiguous()
         self.kept = (
-            *(tables.fall.values, _widened(tables.mean.values, 1), _widened(tables.functions.values, 2)),
+            *(_widened(tables.fall.values, 1), _widened(tables.mean.values, 1), _widened(tables.functions.values, 2)),
             *(cell.edge_shift, cell.edge_fall, tables.strength[:, : tables.drop_terms].contiguous()),
         )
         self.floats = (
