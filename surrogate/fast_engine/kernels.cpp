@@ -460,6 +460,17 @@ int fg_crosstalk_backward(int64_t batch, int64_t n, int64_t q, const float* time
 
 namespace {
 
+// nodes of the time grid at or before times (plus `ahead` steps), at most `last`, and the fraction of a step beyond them
+void find_nodes(const float* time, int64_t count, float scale, float ahead, int64_t last, int32_t* node, float* late) {
+  const int32_t most = static_cast<int32_t>(last);
+  for (int64_t i = 0; i < count; ++i) {
+    const float place = time[i] * scale + ahead;
+    const int32_t at = static_cast<int32_t>(place);
+    node[i] = at < 0 ? 0 : at > most ? most : at;
+    late[i] = place - static_cast<float>(node[i]);
+  }
+}
+
 // Samples are taken by lanes.
 void mean_clock(int64_t batch, int64_t n, int64_t slots, int64_t grid, const float* duration, const float* weight,
                   const float* strength, float* elapsed, float* slope, int32_t* slot, float* square, float* level) {
@@ -468,21 +479,25 @@ void mean_clock(int64_t batch, int64_t n, int64_t slots, int64_t grid, const flo
   const float scale = static_cast<float>(grid), per_total = 1.0f / std::max(total, kTiny);
   const float per_scale = 1.0f / scale;
   std::vector<Vec> current(grid + 2), step(grid), reading(grid + 1), edge(slots + 1), sq(slots), lv(slots);
+  std::vector<int32_t> node(n);
+  std::vector<float> late(n), carried(n);
   for (int64_t first = 0; first < batch; first += kLanes) {
     const int64_t lanes = std::min<int64_t>(kLanes, batch - first);
     std::fill(current.begin(), current.end(), Vec{});
     for (int64_t lane = 0; lane < lanes; ++lane) {
-      float* mine = reinterpret_cast<float*>(current.data()) + lane;
       const float* time = duration + (first + lane) * n;
+      float* mine = reinterpret_cast<float*>(current.data() + 1) + lane;  // a place before the first node takes what
+      find_nodes(time, n, scale, 0.5f, grid, node.data(), late.data());  // a row that ends there would add before it
+      for (int64_t i = 0; i < n; ++i) carried[i] = time[i] > 0.0f ? weight[i] : 0.0f;
       for (int64_t i = 0; i < n; ++i) {
-        if (!(time[i] > 0.0f)) continue;
-        const float place = time[i] * scale + 0.5f;
-        const int32_t k = std::min(static_cast<int32_t>(place), static_cast<int32_t>(grid));
-        const float late = place - static_cast<float>(k);
-        mine[k * kLanes] += weight[i] * late;                               // this node, and by the sum below
-        if (k > 0) mine[(k - 1) * kLanes] += weight[i] * (1.0f - late);  // all before it
+        float* at = mine + node[i] * kLanes;
+        const float now = carried[i] * late[i];  // at the node itself, and by the sum below at all before it
+        at[0] += now;
+        at[-kLanes] += carried[i] - now;
       }
     }
+    std::memmove(current.data(), current.data() + 1, (grid + 1) * sizeof(Vec));
+    current[grid + 1] = Vec{};
     for (int64_t k = grid - 1; k >= 0; --k) current[k] += current[k + 1];
     for (int64_t k = 0; k <= grid; ++k) {
       const Vec p = current[k] * per_total;
@@ -502,12 +517,11 @@ void mean_clock(int64_t batch, int64_t n, int64_t slots, int64_t grid, const flo
         square[b * slots + s] = sq[s][lane];
         level[b * slots + s] = lv[s][lane];
       }
+      find_nodes(duration + b * n, n, scale, 0.0f, grid - 1, node.data(), late.data());
       for (int64_t i = 0; i < n; ++i) {
-        const float place = duration[b * n + i] * scale;
-        const int32_t k = std::min(std::max(static_cast<int32_t>(place), 0), static_cast<int32_t>(grid) - 1);
-        const float late = place - static_cast<float>(k), start = at_node[k * kLanes];
-        const float change = late * (at_node[(k + 1) * kLanes] - start);
-        const float read = read_at[k * kLanes] + late * (start + 0.5f * change) * per_scale;
+        const int64_t k = node[i] * kLanes;
+        const float start = at_node[k], change = late[i] * (at_node[k + kLanes] - start);
+        const float read = read_at[k] + late[i] * (start + 0.5f * change) * per_scale;
         slope[b * n + i] = start + change;
         if (slots == 1) {
           elapsed[b * n + i] = read;
