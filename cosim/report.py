@@ -24,7 +24,7 @@ from cosim.figures.layout import layout_figure
 from cosim.figures.learning import STAGES, accuracy_figure, curves_figure
 from cosim.figures.waves import waveform_figure
 from cosim.waveforms import Waveforms, load_waveforms
-from netlists.design import Design
+from netlists.design import Design, MosCell
 from netlists.designfile import parse_design
 from netlists.quantity import DECIBEL
 from surrogate.atomic import replacing
@@ -189,13 +189,14 @@ def predictions(run: Run) -> tuple[Prediction, Prediction | None]:
 def _figures(run: Run, surrogate: Prediction, ideal: Prediction | None) -> dict[str, Markup]:
     figures = {
         "layout": layout_figure(run.design),
-        "kernel": kernel_figure(run.surrogate, run.design),
         "agreement": agreement_figure(surrogate, ideal),
         "budget": budget_figure(run.validation["budget"], surrogate.ser_db, float(run.validation["levels"]["ser"])),
         "curves": curves_figure(run.network["seeds"]),
         "accuracy": accuracy_figure(run.network["seeds"]),
         "energy": energy_figure(run.data, run.design),
     }
+    if isinstance(run.design.cell, MosCell):
+        figures["kernel"] = kernel_figure(run.surrogate, run.design)
     if run.waveforms is not None:
         figures["waves"] = waveform_figure(run.waveforms)
     return figures

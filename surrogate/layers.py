@@ -12,8 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from surrogate.errors import InputError
-from surrogate.fast import expand, fast_charges
-from surrogate.mapping import CurrentRange, InverseCurve, pair_currents, program
+from surrogate.mapping import CurrentRange, inverse_curve, pair_currents, program
 from surrogate.surrogate import Surrogate
 
 
@@ -62,7 +61,8 @@ class AnalogLinear(nn.Module):
             raise InputError("weights: all zero or not finite: give a trained layer")
         super().__init__()
         self.surrogate, self.settings = surrogate, settings
-        self.inverse = InverseCurve(surrogate, settings.currents, settings.rows)
+        self.inverse = inverse_curve(surrogate, settings.currents, settings.rows)
+        self.tiles = surrogate.tile_engine(settings.rows)
         self.weight = nn.Parameter(weight.detach().clone())
         self.bias = nn.Parameter(bias.detach().clone())
         self.register_buffer("span", weight.detach().abs().max())
@@ -89,7 +89,7 @@ class AnalogLinear(nn.Module):
 
     def column_charges(self, duration: Tensor, states: Tensor) -> Tensor:
         """Charges [b, R, C, M] (current scale × t_max) of every tile's bit lines, its cells at ``states``."""
-        return fast_charges(self.surrogate.parameters, expand(self.surrogate.parameters, states), duration)
+        return self.tiles.tile_charges(duration, states)
 
     def states(self) -> Tensor:
         """Stored states [R, C, N, M] of all cells."""

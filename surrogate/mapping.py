@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from surrogate.cell import cell_current
+from surrogate.cell import cell_current, gate_fall
+from surrogate.engine import LinearEngine
 from surrogate.errors import InputError
-from surrogate.model import array_edge_state
+from surrogate.model import array_edge
 from surrogate.surrogate import Surrogate
 
 TABLE_POINTS = 2001
+
+EDGE_PASSES = 2
+"""Corrections of the fall of floating gates at the array's edge; each gains a factor of about fifty."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,7 @@ class InverseCurve:
                 raise InputError(f"weights: current {value:g} A is outside the surrogate's domain: narrow the range")
         self.state = state
         self.log_current = log_current
-        self.row_shift = array_edge_state(p, rows)
+        self.edge = array_edge(p, rows)
 
     def __call__(self, current: Tensor) -> Tensor:
         """States [..., N, M] of target ``current`` [..., N, M] A, in its dtype, corrected at the array's edge."""
@@ -63,10 +68,34 @@ class InverseCurve:
         x0, x1 = self.log_current[k - 1], self.log_current[k]
         y0, y1 = self.state[k - 1], self.state[k]
         state = y0 + (y1 - y0) * (target - x0) / (x1 - x0)
-        return (state - self.row_shift[:, None]).to(current.dtype)
+        stored = state - self.edge.shift[:, None]
+        for _ in range(EDGE_PASSES):
+            stored = state - self.edge.shift[:, None] - self.edge.fall[:, None] * gate_fall(stored)
+        return stored.to(current.dtype)
 
 
-def program(surrogate: Surrogate, inverse: InverseCurve, target: Tensor, passes: int = 6) -> Tensor:
+class Proportional:
+    """State of a linear cell that conducts a target current at the read voltage, wires left out."""
+
+    def __init__(self, surrogate: Surrogate) -> None:
+        self.scale = surrogate.current_scale
+
+    def __call__(self, current: Tensor) -> Tensor:
+        """States of target ``current`` A."""
+        return current / self.scale
+
+
+Inverse = Callable[[Tensor], Tensor]
+
+
+def inverse_curve(surrogate: Surrogate, currents: CurrentRange, rows: int) -> Inverse:
+    """States of target currents, for the surrogate's kind of cell."""
+    if isinstance(surrogate.engine, LinearEngine):
+        return Proportional(surrogate)
+    return InverseCurve(surrogate, currents, rows)
+
+
+def program(surrogate: Surrogate, inverse: Inverse, target: Tensor, passes: int = 12) -> Tensor:
     """States [..., N, M] that show ``target`` [..., N, M] A in a one-hot read of the whole array, as write–verify
     programming reaches: neighbours' floating gates and shared drivers included."""
     state = inverse(target.double())

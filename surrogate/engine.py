@@ -1,0 +1,112 @@
+"""What computes a surrogate's charges from its shared parameters: one engine for each kind of cell.
+
+All is in units of the surrogate's scales: states, currents over the current scale, durations over the time scale.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Protocol
+
+import torch
+from torch import Tensor
+
+from surrogate.fast.engine import FastEngine, suitable_accuracy
+from surrogate.linear import RESISTANCES, effective_matrix, linear_charges
+from surrogate.model import charges, pattern_currents
+from surrogate.parameters import EFFECTS, SPECS, unflatten
+
+
+class TileEngine(Protocol):
+    """Charges of many tiles in the precision and on the device of what it is given."""
+
+    def tile_charges(self, duration: Tensor, state: Tensor) -> Tensor:
+        """Charges [b, R, C, M] of ``duration`` [b, R, N] on tiles of ``state`` [R, C, N, M], differentiable in both."""
+
+
+class Engine(ABC):
+    """Charges and currents of arrays of one kind of cell."""
+
+    kind: ClassVar[str]
+    names: ClassVar[tuple[tuple[str, tuple[int, ...]], ...]]
+    """Name and shape of each shared parameter, in the order of the flat vector."""
+    effects: ClassVar[tuple[str, ...]]
+    """What ``without`` can switch off."""
+
+    def __init__(self, shared: Tensor) -> None:
+        self.shared = shared
+
+    @abstractmethod
+    def charges(self, duration: Tensor, state: Tensor, without: tuple[str, ...] = ()) -> Tensor:
+        """Charges [n, M] of ``duration`` [n, N] on arrays of ``state`` [1 or n, N, M], in float64: the reference, not
+        for gradients."""
+
+    @abstractmethod
+    def one_hot_currents(self, state: Tensor) -> Tensor:
+        """Currents [b, N, M] that reading arrays of ``state`` [b, N, M] one row at a time shows."""
+
+    @abstractmethod
+    def tile_engine(self, rows: int, low: float, high: float) -> TileEngine:
+        """What layers on arrays of ``rows`` compute with, for states ``low`` … ``high``."""
+
+
+class MosEngine(Engine):
+    """Floating-gate transistors: the time-slot model (:mod:`surrogate.model`) and its fast form."""
+
+    kind = "mos"
+    names = tuple((spec.name, spec.shape) for spec in SPECS)
+    effects = EFFECTS
+
+    def charges(self, duration: Tensor, state: Tensor, without: tuple[str, ...] = ()) -> Tensor:
+        """See :class:`Engine`."""
+        return charges(unflatten(self.shared).without(*without), state, duration)
+
+    def one_hot_currents(self, state: Tensor) -> Tensor:
+        """See :class:`Engine`."""
+        rows = state.shape[-2]
+        eye = torch.eye(rows, dtype=state.dtype).repeat(len(state), 1)
+        return pattern_currents(unflatten(self.shared), state.repeat_interleave(rows, dim=0), eye).reshape(state.shape)
+
+    def tile_engine(self, rows: int, low: float, high: float) -> TileEngine:
+        """See :class:`Engine`."""
+        return FastEngine(unflatten(self.shared), rows, low, high, suitable_accuracy(rows))
+
+
+class LinearEngine(Engine):
+    """Resistive cells: one exact matrix per array (:mod:`surrogate.linear`). States are conductances over the best
+    cell's, shared parameters the ln of the resistances times that conductance. Edges cost a linear array nothing."""
+
+    kind = "linear"
+    names = tuple((f"log_{name}", ()) for name in RESISTANCES)
+    effects = ("bit_line_drop", "word_line_drop")
+
+    def charges(self, duration: Tensor, state: Tensor, without: tuple[str, ...] = ()) -> Tensor:
+        """See :class:`Engine`."""
+        counts = ["word_line_drop" not in without] * 2 + ["bit_line_drop" not in without] * 2
+        resistance = torch.exp(self.shared) * torch.tensor(counts)
+        arrays, which = torch.unique(state, dim=0, return_inverse=True)
+        matrix = torch.stack([effective_matrix(array, resistance) for array in arrays])
+        return torch.einsum("bn,bnm->bm", duration, matrix[which.expand(len(duration))])
+
+    def one_hot_currents(self, state: Tensor) -> Tensor:
+        """See :class:`Engine`."""
+        return effective_matrix(state, torch.exp(self.shared))
+
+    def tile_engine(self, rows: int, low: float, high: float) -> TileEngine:
+        """See :class:`Engine`; any size, any conductance."""
+        return LinearTiles(torch.exp(self.shared))
+
+
+class LinearTiles:
+    """Tiles of linear cells between wires of ``resistance`` [4]."""
+
+    def __init__(self, resistance: Tensor) -> None:
+        self.resistance = resistance
+
+    def tile_charges(self, duration: Tensor, state: Tensor) -> Tensor:
+        """See :class:`TileEngine`."""
+        return linear_charges(duration, state, self.resistance.to(state.device))
+
+
+ENGINES: dict[str, type[Engine]] = {engine.kind: engine for engine in (MosEngine, LinearEngine)}
+"""Engines by the kind that a surrogate's file names."""

@@ -1,0 +1,82 @@
+"""Fit of a linear array's four resistances to slot currents of SPICE campaigns, where every conductance is known."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from surrogate.fit_programmed import RELATIVE_FLOOR, ProgrammedFit, SlotData
+from surrogate.least_squares import Linearisation, Problem, Unknowns, minimise
+from surrogate.linear import adjoint_nodes, currents, driven_nodes, effective_matrix, eliminate, slopes
+from surrogate.state_map import MAP_TERMS, StateMap
+from surrogate.threads import one_thread_each
+
+LOG_WIDTH = 5.0
+"""Prior width of the logarithms of the resistances: what the data do not show stays within some decades."""
+
+STATES = (0.0, 10.0)
+"""Domain of states: the model is exact for all conductances, so it goes far beyond the best cell seen, whose is 1."""
+
+LEAST_SIGMA = 1e-7
+"""Relative size of the residuals that is never believed to be less: what ngspice's linear solutions leave."""
+
+
+def fit_linear(slots: SlotData, read_voltage: float) -> ProgrammedFit:
+    """Fit ln of the resistances (:data:`surrogate.linear.RESISTANCES`) to slot currents.
+
+    Charges need no fit: pulses last from 50 % to 50 % of linear edges, and over a pulse that begins and ends at rest
+    the integral of a linear circuit's current is the settled current's, whatever its capacitors do in between.
+
+    ``slots.volts`` are the conductances in S. The current scale is what the best cell would conduct without wires, so
+    that states are conductances over the best one, and resistances come in units of that cell's. Raises ``ValueError``
+    on unusable data.
+    """
+    best = float(slots.volts.max())
+    scale = best * read_voltage
+    if not (best > 0 and float(slots.current.max()) > 0):
+        raise ValueError("slot currents or conductances: none is positive: nothing to fit")
+    state, measured = slots.volts / best, slots.current / scale
+    weight = 1 / (RELATIVE_FLOOR * measured.mean() + measured.abs())
+    columns = measured.shape[1]
+    runs = [torch.nonzero(slots.matrix == k).flatten() for k in slots.matrix.unique()]
+    empty = torch.zeros(0, columns, dtype=torch.float64)
+
+    def residual(point: Unknowns) -> Tensor:
+        matrix = effective_matrix(state, torch.exp(point.shared))
+        return (torch.einsum("pn,pnm->pm", slots.active, matrix[slots.matrix]) - measured) * weight
+
+    def linearise(point: Unknowns) -> Linearisation:
+        predicted, jacobian = torch.empty_like(measured), torch.empty(*measured.shape, 4, dtype=measured.dtype)
+        for run in runs:
+            predicted[run], jacobian[run] = _pattern_currents(
+                state[slots.matrix[run[0]]], torch.exp(point.shared), slots.active[run]
+            )
+        error, by_shared = (predicted - measured) * weight, jacobian * weight[..., None]
+        gradient = torch.einsum("nm,nmk->k", error, by_shared)
+        none = torch.zeros(len(measured), 0, columns, dtype=measured.dtype)
+        return Linearisation(error, Unknowns(gradient, empty), by_shared, none)
+
+    start = Unknowns(_start(state, slots, measured), empty)
+    width = Unknowns(torch.full_like(start.shared, LOG_WIDTH), empty)
+    with one_thread_each():
+        solution = minimise(Problem(residual, linearise, start, width, LEAST_SIGMA), start)
+    state_map = StateMap(torch.eye(MAP_TERMS, dtype=torch.float64)[1], 0.0, best)
+    return ProgrammedFit(solution.unknowns.shared, state_map, scale, solution)
+
+
+def _pattern_currents(state: Tensor, resistance: Tensor, active: Tensor) -> tuple[Tensor, Tensor]:
+    """Clamp currents [P, M] of patterns ``active`` [P, N] and their derivatives [P, M, 4] by ln of the resistances."""
+    e = eliminate(state, resistance)
+    driven = currents(e, driven_nodes(e, resistance, active.T), active.T)
+    by_resistance = slopes(driven, currents(e, adjoint_nodes(e)))
+    return driven.bit_line[0].T, (by_resistance * resistance[:, None, None]).permute(1, 2, 0)
+
+
+def _start(state: Tensor, slots: SlotData, measured: Tensor) -> Tensor:
+    """Each resistance as if it alone took what the currents lack: from above the logarithm steps safely down."""
+    ideal = torch.einsum("pn,pnm->pm", slots.active, state[slots.matrix])
+    lack = max(float(1 - measured.sum() / ideal.sum()), 1e-6)
+    rows, columns = state.shape[-2:]
+    drop = lack / (1 - lack)
+    driver, switch = drop * float(slots.active.sum() / ideal.sum()), drop / float(ideal.mean())
+    return torch.log(torch.tensor([driver, 2 * driver / columns, 2 * switch / rows, switch], dtype=torch.float64))
