@@ -20,7 +20,7 @@ from cosim.folders import write_json
 from cosim.measurements import load_measurements, save_measurements
 from cosim.networks import accuracies, describe, load_network, retrain_seeds, save_network, tile_settings
 from cosim.ngspice import find_ngspice
-from cosim.pipeline import Job, network_durations, require_trainable
+from cosim.pipeline import Job, network_durations, require_pairs
 from cosim.pipeline import run as run_job
 from cosim.plan import random_cells, random_durations, standard_plan
 from cosim.programming import read_curve
@@ -69,7 +69,7 @@ def generate(design: str, out: Path, seed: int, workers: int | None, stages: Sta
     """The campaign of a cross-validated fit; its samples lie beside ``out`` until the data set is whole."""
     loaded = load_design(design)
     _writable(out)
-    require_trainable(loaded)
+    require_pairs(loaded)
     engine = find_ngspice()
     with stages.stage("Reading the cell's curve in SPICE and a software network's pulse widths"):
         plan = standard_plan(

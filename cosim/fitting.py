@@ -13,16 +13,23 @@ from cosim.dataset import DataSet
 from cosim.errors import InputError
 from cosim.measurements import Measurements
 from cosim.version import code_version
+from netlists.design import Design, ResistiveCell
 from netlists.designfile import parse_design
+from surrogate.calibration import calibrated_covariance
+from surrogate.engine import LinearEngine, MosEngine
+from surrogate.fit_linear import STATES, fit_linear
 from surrogate.fit_measured import fit_measured
-from surrogate.fit_programmed import ChargeData, SlotData, fit_programmed
+from surrogate.fit_programmed import ChargeData, Lines, SlotData, fit_programmed
 from surrogate.surrogate import Domain, Surrogate, ideal_weights
 
-MIN_SLOTS = 30
+MIN_SLOTS = 16
 
 DURATION_MARGIN = 1.5
 """A measured array's longest possible pulse is not known; currents of slots do not depend on their length, so pulses up
 to this many times the longest one seen are accepted."""
+
+BOLTZMANN_OVER_CHARGE = 8.617333e-5
+"""k/q, V/K."""
 
 
 def fit_dataset(data: DataSet) -> Surrogate:
@@ -32,26 +39,28 @@ def fit_dataset(data: DataSet) -> Surrogate:
     if keep.sum() < MIN_SLOTS:
         raise InputError(f"data set: {int(keep.sum())} slots of role 'fit', at least {MIN_SLOTS} are needed: add runs")
     design = parse_design(data.design_yaml, "data set's design")
-    if design.cell.kind != "mos":
-        raise InputError("data set: a resistive array is linear: use its nodal solution instead of a surrogate")
     volts = torch.from_numpy(data.cells)
     if float(volts.std()) == 0:
         raise InputError("data set: every cell has the same voltage: a fit needs cells over the whole weight range")
-    fit = fit_programmed(
-        SlotData(
-            active=torch.from_numpy(data.slot_active[keep].astype(np.float64)),
-            matrix=torch.from_numpy(data.weights_index[data.slot_sample[keep]]),
-            current=torch.from_numpy(data.slot_current[keep]),
-            volts=volts,
-        ),
-        ChargeData(
-            duration=torch.from_numpy(data.duration[runs]),
-            matrix=torch.from_numpy(data.weights_index[runs]),
-            charge=torch.from_numpy(data.charge[runs]),
-        ),
-        time_scale=design.read.t_max,
+    slots = SlotData(
+        active=torch.from_numpy(data.slot_active[keep].astype(np.float64)),
+        matrix=torch.from_numpy(data.weights_index[data.slot_sample[keep]]),
+        current=torch.from_numpy(data.slot_current[keep]),
+        volts=volts,
     )
-    seen = fit.state_map(volts[torch.from_numpy(np.unique(data.weights_index[runs]))])
+    totals = ChargeData(
+        duration=torch.from_numpy(data.duration[runs]),
+        matrix=torch.from_numpy(data.weights_index[runs]),
+        charge=torch.from_numpy(data.charge[runs]),
+    )
+    covariance = None
+    if isinstance(design.cell, ResistiveCell):
+        kind, fit = LinearEngine.kind, fit_linear(slots, design.read.voltage)
+        seen = torch.tensor(STATES)
+    else:
+        kind, fit = MosEngine.kind, fit_programmed(slots, totals, design.read.t_max, _lines(design))
+        covariance = calibrated_covariance(fit, slots, totals, design.read.t_max)
+        seen = fit.state_map(volts[torch.from_numpy(np.unique(data.weights_index[runs]))])
     errors = fit.solution.standard_error.shared
     return Surrogate(
         shared=fit.shared,
@@ -73,6 +82,8 @@ def fit_dataset(data: DataSet) -> Surrogate:
             "fit_iterations": fit.solution.iterations,
             "fit_relative_residual": fit.solution.sigma,
         },
+        covariance=covariance,
+        kind=kind,
     )
 
 
@@ -108,6 +119,14 @@ def fit_measurements(data: Measurements, origin: Path) -> Surrogate:
             "fit_relative_residual": fit.solution.sigma,
         },
     )
+
+
+def _lines(design: Design) -> Lines:
+    wires = design.wires
+    return Lines(
+        wires.switch_resistance, wires.bit_line_resistance, wires.driver_resistance, wires.word_line_resistance,
+        design.read.voltage, BOLTZMANN_OVER_CHARGE * design.read.temperature,
+    )  # fmt: skip
 
 
 def _domain(t_min: float, t_max: float, state: Tensor, rows: int, columns: int) -> Domain:

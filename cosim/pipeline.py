@@ -29,7 +29,7 @@ from cosim.report import write_report
 from cosim.signoff import sign_off
 from cosim.validation import validate_dataset
 from cosim.waveforms import record_waveforms
-from netlists.design import Design, MosCell
+from netlists.design import Design
 from surrogate.digits import Images, digits
 from surrogate.files import save_surrogate
 from surrogate.layers import TileSettings, pulse_codes
@@ -76,7 +76,7 @@ def run(job: Job, stages: Stages) -> dict[str, Any]:
     ``InputError`` on bad input and where the folder belongs to another design.
     """
     engine = find_ngspice()
-    require_trainable(job.design)
+    require_pairs(job.design)
     _claim(job.folder, job.design)
     clock = Clock()
     with clock.stage("simulate"):
@@ -115,10 +115,8 @@ def run(job: Job, stages: Stages) -> dict[str, Any]:
     return summary
 
 
-def require_trainable(design: Design) -> None:
-    """Raise ``InputError`` unless the surrogate and the network can be built for ``design``."""
-    if not isinstance(design.cell, MosCell):
-        raise InputError(f"{design.name}: cell.kind: the time-slot surrogate is for MOS cells: use 'kind: mos'")
+def require_pairs(design: Design) -> None:
+    """Raise ``InputError`` unless a network's signed weights find a pair of columns in ``design``."""
     if design.array.columns < 2:
         raise InputError(f"{design.name}: array.columns: differential pairs need at least 2")
 

@@ -98,6 +98,21 @@ def standard_plan(
     )
 
 
+def unseen_plan(design: Design, curve: ReadCurve, seed: int, count: int, read_rows: int) -> Plan:
+    """Runs that only judge a surrogate: ``count`` random VMMs (role ``weights``), each of random cells of its own, and
+    ``read_rows`` rows of matrix 0 from end to end read alone (role ``one_hot``)."""
+    rng = np.random.default_rng(seed)
+    rows = np.unique(np.linspace(0, design.array.rows - 1, read_rows).round().astype(np.int64))
+    alone = np.eye(design.array.rows)[rows] * design.read.t_max
+    return Plan(
+        cells=random_cells(rng, design, curve, count),
+        duration=np.concatenate([random_durations(rng, design, count), alone]),
+        weights_index=np.concatenate([np.arange(count), np.zeros(len(rows), dtype=np.int64)]),
+        role=("weights",) * count + ("one_hot",) * len(rows),
+        seed=seed,
+    )
+
+
 def random_cells(rng: np.random.Generator, design: Design, curve: ReadCurve, count: int) -> NDArray[np.float64]:
     """``count`` matrices [count, N, M] of cells, log-uniform in read current over the design's weight range."""
     low, high = np.log(design.weights.current_min), np.log(design.weights.current_max)

@@ -13,11 +13,10 @@ from cosim.errors import InputError
 from cosim.measurements import Measurements
 from netlists.design import Levels
 from netlists.designfile import parse_design
-from surrogate.fast import expand, fast_charges
 from surrogate.ideal import least_squares_weights, one_hot_weights
-from surrogate.parameters import EFFECTS
 from surrogate.scores import Scores, decibel, score
 from surrogate.surrogate import Surrogate
+from surrogate.uncertainty import Coverage, coverage
 
 Array = NDArray[np.float64]
 HELD_OUT = ("patterns", "weights", "network")
@@ -41,18 +40,22 @@ def validate_dataset(surrogate: Surrogate, data: DataSet, levels: Levels | None 
             raise InputError(f"data set: has no held-out runs of role '{role}': generate them")
     cells = _cell_errors(surrogate, data)
     roles: dict[str, Any] = {}
+    intervals: dict[str, Any] = {}
     for role in HELD_OUT:
         runs = data.runs(role)
         if len(runs):
             scores = score(data.charge[runs], _predict(surrogate, data, runs), *cells)
             roles[role] = {**scores.as_dict(), "count": len(runs)}
+            if surrogate.covariance is not None:
+                intervals[role] = interval_coverage(surrogate, data, runs).as_dict()
     held_out = data.runs(*HELD_OUT)
     report = {
         "roles": roles,
+        "intervals": intervals,
         "ideal": _ideal(data),
         "budget": [
             {"effect": effect, "ser_db": decibel(data.charge[held_out], _predict(surrogate, data, held_out, effect))}
-            for effect in EFFECTS
+            for effect in surrogate.engine.effects
         ],
         "dataset_hash": data.hash,
         "simulator": data.simulator,
@@ -134,6 +137,16 @@ def _cell_errors(surrogate: Surrogate, data: DataSet) -> tuple[Array, Array] | t
     return data.charge[runs], _predict(surrogate, data, runs)
 
 
+def interval_coverage(surrogate: Surrogate, data: DataSet, runs: NDArray[np.int64]) -> Coverage:
+    """How many charges of ``runs`` lie in their 95 % intervals; ``data`` may hold arrays of any size of the design.
+
+    Raises :class:`InputError` for a surrogate without a calibrated covariance.
+    """
+    state = surrogate.states(data.cells)[torch.from_numpy(data.weights_index[runs])]
+    duration = data.duration[runs]
+    return coverage(data.charge[runs], surrogate.charge(duration, state), surrogate.charge_sigma(duration, state))
+
+
 def _ideal(data: DataSet) -> dict[str, Any]:
     """SER of the ideal VMM on unseen patterns of matrix 0, with weights from one-hot reads and from least squares.
 
@@ -156,9 +169,10 @@ def fast_agreement(surrogate: Surrogate, data: DataSet, runs: NDArray[np.int64])
     """SER in dB of the fast engine (the one that trains networks) against the same SPICE runs."""
     state = surrogate.states(data.cells)
     predicted = np.empty_like(data.charge[runs])
+    engine = surrogate.tile_engine(state.shape[1])
     with torch.no_grad():
         for row, k in enumerate(runs):
-            tile = expand(surrogate.parameters, state[data.weights_index[k]][None, None].float())
+            tile = state[data.weights_index[k]][None, None].float()
             time = torch.from_numpy(data.duration[k] / surrogate.time_scale).float()[None, None]
-            predicted[row] = fast_charges(surrogate.parameters, tile, time)[0, 0, 0].double().numpy()
+            predicted[row] = engine.tile_charges(time, tile)[0, 0, 0].double().numpy()
     return decibel(data.charge[runs], predicted * surrogate.current_scale * surrogate.time_scale)

@@ -144,6 +144,14 @@ setup_python() {
     printf '%s\n' "$self" >"$VENV/.fgcosim-self"
 }
 
+# The fast engine's fused kernels, where a C++ compiler is; without them its plain path computes the same, slower.
+build_kernels() {
+    local out
+    out="$(cd -- "$ROOT" && "$VENV/bin/python" -m surrogate.fast.library 2>&1)" || out="not built: $out"
+    [[ "$out" == "$(cat -- "$TOOLS/kernels" 2>/dev/null)" ]] || say "$out"
+    printf '%s\n' "$out" >"$TOOLS/kernels"
+}
+
 # --- ngspice ---------------------------------------------------------------------------------------------------------
 
 # has_klu PROGRAM: does this ngspice have the KLU solver?
@@ -289,3 +297,4 @@ if command -v flock >/dev/null; then
 fi
 setup_ngspice
 setup_python
+build_kernels

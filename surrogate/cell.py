@@ -37,6 +37,13 @@ def cell_current(p: Parameters, x: Tensor, drop: Tensor) -> Tensor:
     return scale * (forward - reverse) * (1 - p.output_conductance * drop)
 
 
+def idle_current(p: Parameters, x: Tensor, drop: Tensor) -> Tensor:
+    """Current that an idle cell, of state ``x`` where it were active, feeds from its word line into its bit line under
+    a drop: the same transistor with its source at the bit line, ``drop`` its drain voltage. It lies so deep in the
+    off-state that only strong weights on far dropped bit lines let it conduct."""
+    return cell_current(p, x - p.idle_depth + p.idle_drop * drop, p.drain_limit - drop)
+
+
 def gate_fall(x: Tensor) -> Tensor:
     """How an active cell's floating gate moves with its state, up to a factor: as its inversion charge."""
     return softplus(0.5 * x)

@@ -12,15 +12,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from surrogate.atomic import replacing
+from surrogate.engine import ENGINES
 from surrogate.errors import InputError
-from surrogate.parameters import SIZE, SPECS
 from surrogate.state_map import MAP_TERMS, StateMap
 from surrogate.surrogate import Domain, Surrogate
 
 FORMAT = "fgcosim-surrogate-1"
 MAX_BYTES = 1_000_000_000
-_PARAMETERS = [[s.name, list(s.shape)] for s in SPECS]
-_TENSORS = ("state", "state_error", "ideal_one_hot", "ideal_least_squares")
+_PARAMETERS = {kind: [[name, list(shape)] for name, shape in e.names] for kind, e in ENGINES.items()}
+_ARRAYS = ("state", "state_error", "ideal_one_hot", "ideal_least_squares")
+_TENSORS = (*_ARRAYS, "covariance")
 
 
 def save_surrogate(surrogate: Surrogate, path: Path) -> None:
@@ -28,7 +29,8 @@ def save_surrogate(surrogate: Surrogate, path: Path) -> None:
     tensors = {"shared": surrogate.shared, "shared_error": surrogate.shared_error}
     tensors.update({name: getattr(surrogate, name) for name in _TENSORS if getattr(surrogate, name) is not None})
     header = {
-        "parameters": _PARAMETERS,
+        "kind": surrogate.kind,
+        "parameters": _PARAMETERS[surrogate.kind],
         "current_scale": surrogate.current_scale,
         "time_scale": surrogate.time_scale,
         "domain": asdict(surrogate.domain),
@@ -57,8 +59,8 @@ def load_surrogate(path: Path) -> Surrogate:
             metadata = file.metadata() or {}
             if metadata.get("format") != FORMAT:
                 raise InputError(f"{path}: no surrogate of this program ({FORMAT}): make one with 'fgcosim fit'")
-            header = json.loads(metadata["header"])
-            if header["parameters"] != _PARAMETERS:
+            header = {"kind": "mos", **json.loads(metadata["header"])}  # the first files did not name it
+            if header["parameters"] != _PARAMETERS[header["kind"]]:
                 raise InputError(f"{path}: has the parameters of another version of this program: fit it again")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         return _build(header, tensors)
@@ -71,7 +73,8 @@ def load_surrogate(path: Path) -> Surrogate:
 
 def _build(header: dict, tensors: dict[str, torch.Tensor]) -> Surrogate:  # type: ignore[type-arg]
     domain = Domain(**header["domain"])
-    _check_tensors(tensors, (domain.rows, domain.columns))
+    size = sum(math.prod(shape) for _, shape in header["parameters"])
+    _check_tensors(tensors, size, (domain.rows, domain.columns))
     numbers = [header["current_scale"], header["time_scale"], *asdict(domain).values(), *header.get("state_map", [])]
     if not all(math.isfinite(number) for number in numbers):
         raise ValueError("its header holds values that are not finite")
@@ -91,11 +94,16 @@ def _build(header: dict, tensors: dict[str, torch.Tensor]) -> Surrogate:  # type
         **{name: tensors.get(name) for name in _TENSORS},  # type: ignore[arg-type]
         provenance=header["provenance"],
         report=header["report"],
+        kind=header["kind"],
     )
 
 
-def _check_tensors(tensors: dict[str, torch.Tensor], array: tuple[int, int]) -> None:
-    shapes = {"shared": (SIZE,), "shared_error": (SIZE,), "state_map": (MAP_TERMS,), **dict.fromkeys(_TENSORS, array)}
+def _check_tensors(tensors: dict[str, torch.Tensor], size: int, array: tuple[int, int]) -> None:
+    known = size + MAP_TERMS
+    shapes = {
+        "shared": (size,), "shared_error": (size,), "state_map": (MAP_TERMS,), "covariance": (known, known),
+        **dict.fromkeys(_ARRAYS, array),
+    }  # fmt: skip
     for name, tensor in tensors.items():
         if tensor.shape != shapes[name] or tensor.dtype != torch.float64:
             raise ValueError(f"{name} has a wrong shape or type")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -14,8 +16,28 @@ from surrogate.parameters import SIZE, Parameters, positions, prior_widths, star
 from surrogate.state_map import MAP_TERMS, StateMap
 from surrogate.threads import one_thread_each
 
+EDGE_TIMES = ("edge_time", "rise_time")
+
 RELATIVE_FLOOR = 0.3
 """Currents well below this share of the mean weigh as if they were that large."""
+
+LOG_INVERSION_STARTS = (-1.5, 0.5, 3.0)
+"""ln of mean cell current over specific current tried as starts: weak, moderate and strong inversion."""
+
+TRIAL_ITERATIONS = 6
+TRIAL_SIGMA = 1e-3
+"""Relative residual after a trial that makes other starts needless."""
+
+VOLTS_PER_STATE = 0.05
+"""Stored voltage per unit of state that starts assume, some 1.4 kT/q on a gate that keeps most of it."""
+
+KNOWN = 0.001
+"""Relative standard deviation of a resistance or voltage that the design knows."""
+
+RISE_WIDTH = 0.5
+"""The same where part of the voltage is taken back by coupling."""
+
+LEAST_OHMS = 1e-6
 
 
 @dataclass(frozen=True)
@@ -38,6 +60,22 @@ class ChargeData:
 
 
 @dataclass(frozen=True)
+class Lines:
+    """What a design knows of its lines: resistances in ohm (of the wires per segment), voltage between bit line and
+    active word line and kT/q in V.
+
+    Voltages of the model are in units of kT/q. A word line's rise also lifts its floating gates, which takes back
+    part of its effect: that part is fitted."""
+
+    switch: float
+    bit_line: float
+    driver: float
+    word_line: float
+    read_voltage: float
+    thermal_voltage: float
+
+
+@dataclass(frozen=True)
 class ProgrammedFit:
     """Fitted shared parameters, the map from programmed voltage to state, scales and the solver's account."""
 
@@ -47,7 +85,7 @@ class ProgrammedFit:
     solution: Solution
 
 
-def fit_programmed(slots: SlotData, totals: ChargeData, time_scale: float) -> ProgrammedFit:
+def fit_programmed(slots: SlotData, totals: ChargeData, time_scale: float, lines: Lines | None = None) -> ProgrammedFit:
     """Fit to slot currents, then the edges' lost time to charges. Raises ``ValueError`` on unusable data."""
     scale = float(slots.current.max())
     if not scale > 0:
@@ -82,31 +120,83 @@ def fit_programmed(slots: SlotData, totals: ChargeData, time_scale: float) -> Pr
             jacobian_local=torch.zeros(y.shape[0], 0, columns, dtype=y.dtype),
         )
 
-    start = _start(slots.volts, measured)
     empty = torch.zeros(0, columns, dtype=torch.float64)
     width = torch.cat([prior_widths(), torch.tensor([20.0, 20.0, 1.0, 0.3], dtype=torch.float64)])
-    problem = Problem(residual, linearise, Unknowns(start, empty), Unknowns(width, empty))
+    starts = [Unknowns(start, empty) for start in _starts(slots.volts, measured, slots.active)]
+    for start in starts:
+        if lines is not None:
+            _know_lines(lines, scale, start.shared, width)
     with one_thread_each():
-        solution = minimise(problem, Unknowns(start, empty))
+        solution = _best(residual, linearise, starts, Unknowns(width, empty))
     shared = solution.unknowns.shared[:SIZE].clone()
     state_map = StateMap(solution.unknowns.shared[SIZE:], centre, unit)
-    shared[positions("edge_time")] = _edge_time(shared, state_map(slots.volts), totals, scale, time_scale)
+    lost = _edge_times(shared, state_map(slots.volts), totals, scale, time_scale)
+    for name, value in zip(EDGE_TIMES, lost, strict=True):
+        shared[positions(name)] = value
     return ProgrammedFit(shared, state_map, scale, solution)
 
 
-def _start(volts: Tensor, measured: Tensor) -> Tensor:
-    """Neutral parameters; the map takes the observed spread of currents as some units of state per volt."""
-    start = start_values()
-    centre_state, slope = -1.0, float(volts.std()) / 0.05
-    return torch.cat([start, torch.tensor([centre_state, slope, 0.0, 0.0], dtype=torch.float64)])
+def _best(
+    residual: Callable[[Unknowns], Tensor],
+    linearise: Callable[[Unknowns], Linearisation],
+    starts: list[Unknowns],
+    width: Unknowns,
+) -> Solution:
+    """The fit from the first start that a few steps bring to the data, or else from the best one. Raises
+    ``ValueError`` where the currents of all starts diverge."""
+    trials = []
+    for start in starts:
+        problem = Problem(residual, linearise, start, width)
+        try:
+            trials.append((problem, minimise(problem, start, TRIAL_ITERATIONS)))
+        except ArithmeticError:
+            continue
+        if trials[-1][1].sigma < TRIAL_SIGMA:
+            break
+    if not trials:
+        raise ValueError("slot currents: times the lines' resistances they exceed what cells can carry: check both")
+    problem, trial = min(trials, key=lambda each: each[1].sigma)
+    return minimise(problem, trial.unknowns)
 
 
-def _edge_time(shared: Tensor, state: Tensor, totals: ChargeData, scale: float, time_scale: float) -> float:
-    """Least-squares lost time per pulse (time-scale units): the charges are linear in it."""
-    parameters = unflatten(shared.clone())
+def _starts(volts: Tensor, measured: Tensor, active: Tensor) -> list[Tensor]:
+    """Neutral parameters with cells in weak, moderate and strong inversion; each start's map takes the mean observed
+    current to the state that carries it in these parameters."""
+    mean = float((measured.sum(-1) / (active.sum(-1) * measured.shape[1])).mean())
+    slope = float(volts.std()) / VOLTS_PER_STATE
+    starts = []
+    for log_is in (math.log(mean) - log_inversion for log_inversion in LOG_INVERSION_STARTS):
+        shared = start_values()
+        shared[positions("log_specific_current")] = log_is
+        centre = 2 * math.log(math.expm1(math.sqrt(mean / math.exp(log_is))))
+        starts.append(torch.cat([shared, torch.tensor([centre, slope, 0.0, 0.0], dtype=torch.float64)]))
+    return starts
+
+
+def _know_lines(lines: Lines, scale: float, mean: Tensor, width: Tensor) -> None:
+    """Write the priors of the lines' resistances into ``mean`` and ``width``."""
+    for name, ohms, spread in (
+        ("log_switch", lines.switch, KNOWN),
+        ("log_bit_line", lines.bit_line, KNOWN),
+        ("log_driver", lines.driver, RISE_WIDTH),
+        ("log_word_line", lines.word_line, RISE_WIDTH),
+    ):
+        mean[positions(name)] = math.log(max(ohms, LEAST_OHMS) * scale / lines.thermal_voltage)
+        width[positions(name)] = spread
+    mean[positions("drain_limit")] = lines.read_voltage / lines.thermal_voltage
+    width[positions("drain_limit")] = KNOWN * lines.read_voltage / lines.thermal_voltage
+
+
+def _edge_times(shared: Tensor, state: Tensor, totals: ChargeData, scale: float, time_scale: float) -> Tensor:
+    """Least-squares times [2] lost by falling edges and by the rise (time-scale units): charges are linear in them."""
+    parameters = unflatten(shared.clone()).without("edge")
     duration, truth = totals.duration / time_scale, totals.charge / (scale * time_scale)
+    one = torch.ones(1, 1, 1, dtype=torch.float64)
     with torch.no_grad():
-        plain = charges(parameters.without("edge"), state[totals.matrix], duration)
-        shifted = Parameters({**parameters.values, "edge_time": torch.ones(1, 1, 1, dtype=torch.float64)})
-        slope = charges(shifted, state[totals.matrix], duration) - plain
-    return float(((truth - plain) * slope).sum() / slope.square().sum())
+        plain = charges(parameters, state[totals.matrix], duration)
+        slopes = [
+            charges(Parameters({**parameters.values, name: one}), state[totals.matrix], duration) - plain
+            for name in EDGE_TIMES
+        ]
+    design = torch.stack([slope.reshape(-1) for slope in slopes], dim=-1)
+    return torch.linalg.lstsq(design, (truth - plain).reshape(-1, 1)).solution[:, 0]

@@ -13,6 +13,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+MIN_SIGMA = 1e-5
+"""Residual size below which data are not believed (SPICE itself is no better)."""
+
 
 @dataclass(frozen=True)
 class Unknowns:
@@ -42,28 +45,27 @@ class Problem:
     linearise: Callable[[Unknowns], Linearisation]
     prior_mean: Unknowns
     prior_width: Unknowns
+    least_sigma: float = MIN_SIGMA
+    """Size below which residuals are never believed to lie, however few data there are."""
 
 
 @dataclass(frozen=True)
 class Solution:
-    """Result of :func:`minimise`: the point, its standard errors and how it got there."""
+    """Result of :func:`minimise`: the point, its standard errors, the prior's widths and how it got there."""
 
     unknowns: Unknowns
     standard_error: Unknowns
+    prior_width: Unknowns
     sigma: float
     iterations: int
     history: tuple[float, ...]
-
-
-MIN_SIGMA = 1e-5
-"""Residual size below which data are not believed (SPICE itself is no better)."""
 
 
 def minimise(problem: Problem, start: Unknowns, iterations: int = 60, tolerance: float = 2e-3) -> Solution:
     """Minimise ``problem`` from ``start`` until three steps lower the residuals by less than ``tolerance`` of them."""
     point, damping = start, 1e-3
     linear = problem.linearise(point)
-    sigma = _sigma(linear.residual)
+    sigma = _sigma(problem, linear.residual)
     history = [sigma]
     count = 0
     while count < iterations:
@@ -84,15 +86,15 @@ def minimise(problem: Problem, start: Unknowns, iterations: int = 60, tolerance:
             break
         point, damping = accepted, max(damping / 6, 1e-9)
         linear = problem.linearise(point)
-        sigma = _sigma(linear.residual)
+        sigma = _sigma(problem, linear.residual)
         history.append(sigma)
         if len(history) > 3 and history[-4] - history[-1] < tolerance * history[-1]:
             break
-    return Solution(point, _standard_error(problem, linear, sigma), sigma, count, tuple(history))
+    return Solution(point, _standard_error(problem, linear, sigma), problem.prior_width, sigma, count, tuple(history))
 
 
-def _sigma(residual: Tensor) -> float:
-    return max(float(residual.square().mean().sqrt()), MIN_SIGMA)
+def _sigma(problem: Problem, residual: Tensor) -> float:
+    return max(float(residual.square().mean().sqrt()), problem.least_sigma)
 
 
 def _objective(problem: Problem, at: Unknowns, residual: Tensor, sigma: float) -> float:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from surrogate.cell import cell_current, gate_fall
+from surrogate.cell import cell_current, gate_fall, idle_current
 from surrogate.parameters import OFFSETS, Parameters
 from surrogate.slots import adaptive_slots
 
@@ -29,7 +29,14 @@ class Precision:
 
 EXACT = Precision()
 
-MAX_ITERATIONS = 200
+MAX_ITERATIONS = 100
+
+LEAST_DAMPING = 0.01
+SETTLING = 1e-3
+"""Relative change from which on the damping stays as it is, unless errors fall by less than :data:`GOOD_RATE`."""
+GOOD_RATE = 0.7
+LEAST_RATE, MOST_RATE = 0.05, 0.95
+"""Limits of the factor by which the errors of derivatives are taken to fall per iteration."""
 
 
 def distance(n: int) -> Tensor:
@@ -45,27 +52,63 @@ def _by_row(even_odd: Tensor, rows: int) -> Tensor:
 
 
 def shifted_state(p: Parameters, state: Tensor, active: Tensor) -> Tensor:
-    """State [P, N, M] of every cell in pattern ``active`` [P, N] before drops; ``state`` u is [1 or P, N, M]."""
+    """State [P, N, M] of every cell in pattern ``active`` [P, N] before drops; ``state`` u is [1 or P, N, M].
+
+    A floating gate at the array's edge misses neighbours that would hold it while it falls with its word line: it falls
+    further, in proportion to their κ, to its own inversion charge and to what its other neighbours do.
+    """
     rows = active.shape[-1]
     i = torch.arange(rows)
     fall = gate_fall(state)
-    shifted = state + p.gate_row * differences_along_row(fall)
+    coupled = torch.zeros((), dtype=state.dtype)
+    pulled = torch.zeros((), dtype=state.dtype)
     for c, offset in enumerate(OFFSETS):
-        inside = (i + offset >= 0) & (i + offset < rows)
-        neighbour = active[:, (i + offset).clamp(0, rows - 1)] * inside
-        kernel = _by_row(p.kappa[:, c], rows)
-        shifted = shifted + kernel * (neighbour[..., None] + p.array_edge * (~inside)[:, None])
+        neighbour = (active[:, (i + offset).clamp(0, rows - 1)] * _inside(rows, offset))[..., None]
+        coupled = coupled + _by_row(p.kappa[:, c], rows) * neighbour
         if abs(offset) == 1:
-            pulled = torch.roll(fall, -offset, dims=-2)
-            shifted = shifted + p.gate_column * (neighbour[..., None] * pulled)
-    return shifted
+            pulled = pulled + neighbour * torch.roll(fall, -offset, dims=-2)
+    missing = _missing_kernel(p, rows)
+    at_edge = missing * (p.array_edge + p.edge_fall * fall + p.edge_shift * coupled)
+    at_edge = at_edge + p.edge_gate * _missing_gates(rows)[:, None]
+    return state + coupled + at_edge + p.gate_row * differences_along_row(fall) + p.gate_column * pulled
 
 
-def array_edge_state(p: Parameters, rows: int) -> Tensor:
-    """Static shift [N] of the states of rows at the array's edge, whose floating gates miss neighbours to hold them."""
+def _inside(rows: int, offset: int) -> Tensor:
+    """Whether each row [N] has a neighbour at ``offset``."""
     i = torch.arange(rows)
-    missing = torch.stack([(i + o < 0) | (i + o >= rows) for o in OFFSETS], dim=-1).to(p.kappa.dtype)
-    return p.array_edge.squeeze() * (p.kappa.reshape(2, len(OFFSETS))[i % 2] * missing).sum(-1)
+    return (i + offset >= 0) & (i + offset < rows)
+
+
+def _missing_kernel(p: Parameters, rows: int) -> Tensor:
+    """Sum [P, N, M] of κ over the neighbours that each row misses."""
+    by_offset = [_by_row(p.kappa[:, c], rows) * ~_inside(rows, o)[:, None] for c, o in enumerate(OFFSETS)]
+    return torch.stack(by_offset).sum(0)
+
+
+def _missing_gates(rows: int) -> Tensor:
+    """Number [N] of next rows that each row misses, whose floating gates would hold its own."""
+    return torch.stack([~_inside(rows, offset) for offset in (-1, 1)]).sum(0)
+
+
+@dataclass(frozen=True)
+class ArrayEdge:
+    """What is special about rows at the array's edge, each [N]: the shift of a cell's state in any pattern is
+    ``shift`` + ``fall`` · its :func:`~surrogate.cell.gate_fall`, and its κ are ``gain`` times those inside."""
+
+    shift: Tensor
+    fall: Tensor
+    gain: Tensor
+
+
+def array_edge(p: Parameters, rows: int) -> ArrayEdge:
+    """The edge of an array of ``rows`` under shared parameters."""
+    missing = _missing_kernel(p, rows).reshape(rows)
+    gates = p.edge_gate.squeeze() * _missing_gates(rows)
+    return ArrayEdge(
+        shift=p.array_edge.squeeze() * missing + gates,
+        fall=p.edge_fall.squeeze() * missing,
+        gain=1 + p.edge_shift.squeeze() * missing,
+    )
 
 
 def differences_along_row(fall: Tensor) -> Tensor:
@@ -88,41 +131,48 @@ def cell_currents(p: Parameters, state: Tensor, active: Tensor, precision: Preci
         drop = torch.exp(p.log_switch) * current.sum(-2, keepdim=True) + torch.exp(p.log_bit_line) * (wires_b @ current)
         rise = torch.exp(p.log_driver) * current.sum(-1, keepdim=True)
         rise = rise + torch.exp(p.log_word_line) * (current @ wires_w)
-        return gate * cell_current(p, before - p.sensitivity * drop - rise, drop)
+        held = before - p.sensitivity * drop
+        return gate * cell_current(p, held - rise, drop) - (1 - gate) * idle_current(p, held, drop)
 
     with torch.no_grad():
         current, rate, damping = _converge(step, torch.zeros_like(before), precision.currents)
-    if not torch.is_grad_enabled():
+    if not torch.is_grad_enabled() or current.numel() == 0:
         return current
-    tail = 1 if rate <= 0 else math.ceil(math.log(precision.derivatives) / math.log(min(max(rate, 1e-3), 0.95)))
-    for _ in range(tail):
-        current = _damped(current, step(current), damping)
+    for _ in range(math.ceil(math.log(precision.derivatives) / math.log(rate))):
+        current = current + damping * (step(current) - current)
     return current
 
 
-def _converge(step, current: Tensor, tolerance: float) -> tuple[Tensor, float, float]:  # type: ignore[no-untyped-def]
-    """Fixed point of ``step`` from ``current``, the factor by which its error falls per iteration, and the damping
-    that the iterations needed: without it those that follow would leave the fixed point again."""
-    change, rate, damping = math.inf, 0.0, 1.0
+def _converge(step, current: Tensor, tolerance: float) -> tuple[Tensor, float, Tensor]:  # type: ignore[no-untyped-def]
+    """Fixed point of ``step`` from ``current`` [P, N, M], the damping [P, 1, M] of the last iterations and the factor
+    by which errors fall under it.
+
+    A column's currents lower themselves through its drop: with a loop gain L the plain iteration's error turns by −L.
+    A damping of 1 / (1 + L) takes that away; every column's gain is measured along its last move while moves are
+    large or do not shrink well.
+    """
+    rate, damping, change = LEAST_RATE, torch.ones_like(current[:, :1]), math.inf
     if current.numel() == 0:
         return current, rate, damping
+    following = step(current)
+    residual = following - current
     for _ in range(MAX_ITERATIONS):
-        following = step(current)
-        scale = float(following.abs().max())
-        last, change = change, float((following - current).abs().max())
-        if not math.isfinite(scale):
+        last, change, scale = change, float(residual.abs().max()), float(following.abs().max())
+        if not math.isfinite(change):
             raise ArithmeticError("the model's currents are not finite")
+        rate = min(max(change / last, LEAST_RATE), MOST_RATE) if change > 0 else LEAST_RATE
         if change <= tolerance * scale:
             return following, rate, damping
-        rate = change / last if math.isfinite(last) else 0.0
-        if rate > 0.9:
-            damping = max(0.5 * damping, 0.05)
-        current = _damped(current, following, damping)
+        current = current + damping * residual
+        following = step(current)
+        left = following - current
+        if change > SETTLING * scale or rate > GOOD_RATE:
+            size = residual.square().sum(-2, keepdim=True)
+            kept = ((left * residual).sum(-2, keepdim=True) / size).clamp(max=0.5)
+            measured = (damping / (1 - kept)).clamp(LEAST_DAMPING, 1.0)
+            damping = torch.where(size.sqrt() > tolerance * scale, measured, damping)
+        residual = left
     raise ArithmeticError("the model's bit-line drop does not converge: currents times resistances are too large")
-
-
-def _damped(current: Tensor, following: Tensor, damping: float) -> Tensor:
-    return following if damping == 1.0 else current + damping * (following - current)
 
 
 def pattern_currents(p: Parameters, state: Tensor, active: Tensor, precision: Precision = EXACT) -> Tensor:
@@ -133,7 +183,8 @@ def pattern_currents(p: Parameters, state: Tensor, active: Tensor, precision: Pr
 def charges(p: Parameters, state: Tensor, duration: Tensor, precision: Precision = EXACT) -> Tensor:
     """Bit-line charges [n, M] of ``duration`` [n, N] (in units of the time scale); ``state`` u is [1 or n, N, M].
 
-    The sum over all adaptive slots of length times current, less the charge that each row's edges lose.
+    The sum over all adaptive slots of length times current, less the charge that the edges lose: each row's falling
+    edge in the pattern that it ends, the rise in the pattern of all pulses, which start together.
     """
     slots = adaptive_slots(duration)
     n, s, rows = slots.active.shape
@@ -145,4 +196,4 @@ def charges(p: Parameters, state: Tensor, duration: Tensor, precision: Precision
     current = current.reshape(n, s, rows, -1)
     steady = torch.einsum("ns,nsij->nj", slots.length, current)
     lost = torch.einsum("nsi,nsij->nj", slots.closing, current)
-    return steady - p.edge_time.squeeze(-2) * lost
+    return steady - p.edge_time.squeeze(-2) * lost - p.rise_time.squeeze(-2) * current[:, 0].sum(-2)

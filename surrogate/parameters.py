@@ -44,23 +44,31 @@ SPECS: tuple[Spec, ...] = (
     Spec("drain_limit", (), 25.0, 10.0, "cell", "drain voltage of an undropped cell above its source"),
     Spec("kappa", (2, len(OFFSETS)), -0.1, 1.0, "crosstalk", "kernel κ of even and odd rows at OFFSETS"),
     Spec("array_edge", (), 0.2, 0.2, "array_edge", "share of κ by which a missing neighbour shifts a cell"),
+    Spec("edge_fall", (), 0.02, 0.02, "array_edge", "the same, per unit of the cell's inversion charge"),
+    Spec("edge_shift", (), -0.02, 0.02, "array_edge", "share of a missing κ by which a cell's other κ grow"),
+    Spec("edge_gate", (), 0.0, 0.05, "array_edge", "shift of a cell by a missing neighbour's floating gate"),
     Spec("gate_row", (), 0.0, 0.02, "gate_coupling", "FG–FG coupling along a row, per unit of the neighbours' state"),
     Spec("gate_column", (), 0.0, 0.02, "gate_coupling", "FG–FG coupling along a column, same"),
     Spec("sensitivity", (), 0.1, 0.1, "bit_line_drop", "shift of the state per bit-line drop (DIBL, FG–BL coupling)"),
-    Spec("output_conductance", (), 0.0, 0.02, "bit_line_drop", "relative loss of current per bit-line drop"),
+    Spec("output_conductance", (), 0.001, 0.002, "bit_line_drop", "relative loss of current per bit-line drop"),
     Spec("log_switch", (), -2.0, 2.0, "bit_line_drop", "ln of switch resistance times current scale"),
     Spec("log_bit_line", (), -6.0, 2.0, "bit_line_drop", "ln of bit-line segment resistance times current scale"),
     Spec("log_driver", (), -6.0, 2.0, "word_line_drop", "ln of driver resistance times current scale"),
     Spec("log_word_line", (), -9.0, 2.0, "word_line_drop", "ln of word-line segment resistance times current scale"),
-    Spec("edge_time", (), 0.0, 0.02, "edge", "time lost per pulse by its edges, in units of the time scale"),
+    Spec("idle_depth", (), 20.0, 10.0, "sneak", "state by which an idle cell lies below an active one"),
+    Spec("idle_drop", (), 0.4, 0.3, "sneak", "rise of an idle cell's state per bit-line drop"),
+    Spec("edge_time", (), 0.0, 0.02, "edge", "time lost per pulse by its falling edge, in units of the time scale"),
+    Spec("rise_time", (), 0.0, 0.02, "edge", "time that all pulses lose in their common rise, same"),
 )
 
 _OFF = {
     "crosstalk": {"kappa": 0.0, "gate_column": 0.0},
+    "array_edge": {"array_edge": 0.0, "edge_fall": 0.0, "edge_shift": 0.0, "edge_gate": 0.0},
     "gate_coupling": {"gate_row": 0.0, "gate_column": 0.0},
     "bit_line_drop": {"log_switch": -60.0, "log_bit_line": -60.0},
     "word_line_drop": {"log_driver": -60.0, "log_word_line": -60.0},
-    "edge": {"edge_time": 0.0},
+    "sneak": {"idle_depth": 1e3},
+    "edge": {"edge_time": 0.0, "rise_time": 0.0},
 }
 EFFECTS = tuple(_OFF)
 """Effects that :meth:`Parameters.without` can switch off, for the error budget and for tests."""

@@ -10,11 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from surrogate.engine import ENGINES, Engine, TileEngine
 from surrogate.errors import InputError
 from surrogate.ideal import least_squares_weights, one_hot_weights
-from surrogate.model import charges, pattern_currents
 from surrogate.parameters import Parameters, unflatten
 from surrogate.state_map import StateMap
+from surrogate.uncertainty import charge_variance
 
 Array = NDArray[np.float64]
 
@@ -70,10 +71,19 @@ class Surrogate:
     ideal_least_squares: Tensor | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
     report: dict[str, Any] | None = None
+    covariance: Tensor | None = None
+    """calibrated covariance of ``shared`` and the state map's coefficients (:mod:`surrogate.calibration`)"""
+    kind: str = "mos"
+    """Which of :data:`surrogate.engine.ENGINES` computes its charges."""
+
+    @property
+    def engine(self) -> Engine:
+        """What computes charges in units of the scales."""
+        return ENGINES[self.kind](self.shared)
 
     @property
     def parameters(self) -> Parameters:
-        """The shared parameters by name."""
+        """The shared parameters of the time-slot model (kind ``mos``) by name."""
         return unflatten(self.shared)
 
     def states(self, volts: Array) -> Tensor:
@@ -89,17 +99,35 @@ class Surrogate:
         time = torch.as_tensor(duration / self.time_scale, dtype=torch.float64)
         state = state if state.dim() == 3 else state[None]
         with torch.no_grad():
-            q = charges(self.parameters.without(*without), state, time)
+            q = self.engine.charges(time, state, without)
         return (q * self.current_scale * self.time_scale).numpy()
+
+    def charge_sigma(self, duration: Array, state: Tensor) -> Array:
+        """Standard deviations [n, M] C of the errors of :meth:`charge` for the same arguments; 95 % intervals are
+        ± :data:`surrogate.uncertainty.INTERVAL` of them. They grow with distance from what the fit has seen.
+
+        Raises :class:`InputError` outside the domain and for a surrogate without a calibrated covariance.
+        """
+        if self.covariance is None or self.state_map is None:
+            raise InputError("surrogate: has no calibrated covariance: fit it again, to a data set of MOS cells")
+        self.domain.check_duration(duration)
+        time = torch.as_tensor(duration / self.time_scale, dtype=torch.float64)
+        states = state if state.dim() == 3 else state.expand(len(duration), *state.shape)
+        variance = charge_variance(self.shared, self.state_map, self.covariance, states, time)
+        return (variance.sqrt() * abs(self.current_scale) * self.time_scale).numpy()
 
     def one_hot_current(self, state: Tensor) -> Tensor:
         """Currents [..., N, M] A that reading arrays of ``state`` [..., N, M] one row at a time shows."""
         rows, columns = state.shape[-2:]
         arrays = state.reshape(-1, rows, columns)
         with torch.no_grad():
-            eye = torch.eye(rows, dtype=torch.float64).repeat(len(arrays), 1)
-            current = pattern_currents(self.parameters, arrays.repeat_interleave(rows, dim=0), eye)
+            current = self.engine.one_hot_currents(arrays)
         return (current * self.current_scale).reshape(state.shape)
+
+    def tile_engine(self, rows: int) -> TileEngine:
+        """The fast engine for arrays of ``rows``, whose states may leave the domain a little while training."""
+        margin = 4 * STATE_MARGIN
+        return self.engine.tile_engine(rows, self.domain.state_min - margin, self.domain.state_max + margin)
 
     def with_report(self, report: dict[str, Any]) -> Surrogate:
         """The same surrogate with the report of its cross-validation."""

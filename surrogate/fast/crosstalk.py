@@ -2,10 +2,12 @@
 
 All pulses start together, so a set of rows is active together for the minimum of their durations. Summed over the
 patterns c of active neighbours that a row goes through, ∫ g_c(t) dt = Σ_S t_S·min(own, durations in S) over the
-subsets S of its four neighbours, with the coefficients t_S of :mod:`surrogate.fast_engine.tables`: exact, without slots.
+subsets S of its four neighbours, with the coefficients t_S of :mod:`surrogate.fast.tables`: exact, without slots.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -16,14 +18,23 @@ from surrogate.parameters import OFFSETS
 REACH = max(OFFSETS)
 
 
-def crosstalk_features(duration: Tensor, lost: float, kernel: Tensor) -> Tensor:
+@dataclass(frozen=True)
+class LostTime:
+    """What the edges of a pulse cost, in units of its duration: ``end`` in the pattern in which it ends, and
+    ``start`` in that of all pulses, which start together."""
+
+    start: float = 0.0
+    end: float = 0.0
+
+
+def crosstalk_features(duration: Tensor, lost: LostTime, kernel: Tensor) -> Tensor:
     """Features [..., Q, N]: the integral of the ``kernel`` [N, 16, Q] over the patterns that each row goes through
-    in its pulse, of ``duration`` [..., N] less the time ``lost`` by its edges."""
+    in its pulse, of ``duration`` [..., N] less what is ``lost``."""
     rows = duration.shape[-1]
     around = pad(duration, (REACH, REACH))
-    own = duration - (duration.clamp_max(lost) if lost > 0 else (duration > 0) * lost)
-    minima = [own]
+    minima = [duration - (duration.clamp_max(lost.end) if lost.end > 0 else (duration > 0) * lost.end)]
     for offset in OFFSETS:
         other = around[..., REACH + offset : REACH + offset + rows]
         minima += [torch.where(m < other, m, other) for m in minima]
-    return torch.einsum("...cn,ncq->...qn", torch.stack(minima, dim=-2), kernel)
+    together = torch.stack(minima, dim=-2)
+    return torch.einsum("...cn,ncq->...qn", together - (together > 0) * lost.start, kernel)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from surrogate.fast_engine.clock import TINY, Clock
-from surrogate.fast_engine.tiles import TileFunctions
+from surrogate.fast.clock import TINY, Clock
+from surrogate.fast.tiles import TileFunctions
 
 
 def remaining_charge(tiles: TileFunctions, steady: Tensor, projection: Tensor, clock: Clock) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from surrogate.fast_engine.tables import Table
+from surrogate.fast.tables import Table
 
 
 class _Lookup(torch.autograd.Function):

@@ -1,70 +1,18 @@
-"""The fused kernels (kernels.cpp): built where a C++ compiler is, used for float32 on the CPU.
-
-Each class here does what the plain function named in its docstring does; the tests hold the two equal.
-"""
+"""The fast engine in fused kernels, for float32 on the CPU: what :mod:`surrogate.fast.engine` does in torch."""
 
 from __future__ import annotations
 
 import ctypes
-import hashlib
-import os
-import shutil
-import subprocess
-import sys
-from functools import cache
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from surrogate.fast_engine.clock import GRID
-from surrogate.fast_engine.tiles import CellModel, TileFunctions
+from surrogate.fast.clock import GRID
+from surrogate.fast.library import library
+from surrogate.fast.tiles import CellModel, TileFunctions
 
-SOURCE = Path(__file__).with_name("kernels.cpp")
-FLAGS = ("-O3", "-march=native", "-std=c++17", "-fPIC", "-shared")
-MATHS = ("-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros", "-fassociative-math")
 LANES = 8
-
-
-def library_path() -> Path:
-    """Where the built kernels are kept: per user, by a hash of source, flags and processor."""
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fgcosim"
-    key = hashlib.sha256(SOURCE.read_bytes() + repr((FLAGS, MATHS, _processor())).encode()).hexdigest()[:16]
-    return folder / f"kernels-{key}.so"
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return ""
-    return next((line for line in lines if line.startswith(("flags", "Features"))), "")
-
-
-def build() -> Path | None:
-    """Compile the kernels unless that is done. Returns the library, or None where no compiler works."""
-    path = library_path()
-    if path.is_file():
-        return path
-    compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
-    if not compiler:
-        return None
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(f".{os.getpid()}")
-    done = subprocess.run([compiler, *FLAGS, *MATHS, "-o", str(part), str(SOURCE)], capture_output=True, text=True)
-    if done.returncode != 0:
-        print(f"{SOURCE.name}: not built by {compiler}: {done.stderr.strip()[:300]}", file=sys.stderr)
-        part.unlink(missing_ok=True)
-        return None
-    part.replace(path)
-    return path
-
-
-@cache
-def library() -> ctypes.CDLL | None:
-    """The built kernels, or None. They are not built here: that is the set-up's work (``python -m`` this module)."""
-    path = library_path()
-    return ctypes.CDLL(str(path)) if path.is_file() else None
+"""Numbers in a vector of the kernels."""
 
 
 def usable(tensor: Tensor) -> bool:
@@ -90,7 +38,8 @@ class Kernels:
         tables = cell.tables
         kernel = torch.nn.functional.pad(tables.kernel.permute(1, 2, 0), (0, -tables.kernel.shape[0] % LANES))
         self.sizes = (tables.terms, tables.drop_terms)
-        self.edge_time = cell.edge_time
+        self.lost = torch.tensor([cell.lost.start, cell.lost.end])
+        self.nothing = torch.zeros(2)
         self.kernel = kernel.contiguous()
         self.drop_kernel = kernel[:, : tables.drop_terms].contiguous()
         self.kept = (
@@ -108,11 +57,11 @@ class Kernels:
         return _Cell(rows, columns, *self.grid, *(v.data_ptr() for v in self.kept), *self.floats)
 
     def functions(self, state: Tensor) -> TileFunctions:
-        """:func:`surrogate.fast_engine.tiles.tile_functions`."""
+        """:func:`surrogate.fast.tiles.tile_functions`."""
         return TileFunctions(*_TileFunctions.apply(state, self))
 
     def charges(self, tiles: TileFunctions, duration: Tensor, slots: int) -> Tensor:
-        """:meth:`surrogate.fast_engine.engine.Plain.charges`."""
+        """:meth:`surrogate.fast.engine.Plain.charges`."""
         rest = (tiles.mean, tiles.strength, tiles.response, tiles.curvature, tiles.share)
         charge: Tensor = _Charges.apply(duration, tiles.current, tiles.amplitude, rest, self, slots)
         return charge
@@ -126,9 +75,7 @@ def _widened(values: Tensor, parts: int) -> Tensor:
 
 def _call(name: str, *given: Tensor | int | float | _Cell) -> None:
     """Call a kernel; tensors must be contiguous."""
-    found = library()
-    assert found is not None
-    if getattr(found, name)(*map(_as_c, given)):
+    if getattr(library(), name)(*map(_as_c, given)):
         raise ValueError(f"{name}: no kernel for this number of terms")
 
 
@@ -177,15 +124,15 @@ class _Charges(torch.autograd.Function):
         elapsed, slope = duration.new_empty(k, b, slots, n), torch.empty_like(duration)
         slot = torch.empty(duration.shape, dtype=torch.int32)
         square, level = duration.new_empty(2, k, b, slots)
-        given = (duration, mean, strength, elapsed, slope, slot, square, level)
-        _call("fg_mean_clock", k, b, n, slots, GRID, *given)
+        clock = (elapsed, slope, slot, square, level)
+        _call("fg_mean_clock", k, b, n, slots, GRID, duration, mean, strength, *clock)
         steady = duration.new_empty(k, b, terms * n)
         seen = duration.new_empty(k, b * slots, drop_terms * n)
-        _call("fg_crosstalk_forward", k * b, n, terms, duration, kernels.edge_time, kernels.kernel, steady)
-        _call("fg_crosstalk_forward", k * b * slots, n, drop_terms, elapsed, 0.0, kernels.drop_kernel, seen)
+        _call("fg_crosstalk_forward", k * b, n, terms, duration, kernels.lost, kernels.kernel, steady)
+        _call("fg_crosstalk_forward", k * b * slots, n, drop_terms, elapsed, kernels.nothing, kernels.drop_kernel, seen)
         charge, derivative = torch.bmm(steady, current), torch.bmm(seen, amplitude)
-        given = (square, level, response, curvature, share, charge, derivative)
-        _call("fg_remaining_charge", k, b, slots, current.shape[-1], *given)
+        drop = (square, level, response, curvature, share)
+        _call("fg_remaining_charge", k, b, slots, current.shape[-1], *drop, charge, derivative)
         ctx.kernels, ctx.slots = kernels, slots
         ctx.save_for_backward(duration, elapsed, slope, slot, steady, seen, derivative, current, amplitude)
         return charge
@@ -194,21 +141,17 @@ class _Charges(torch.autograd.Function):
     def backward(ctx, gradient: Tensor):  # type: ignore[no-untyped-def,override]
         duration, elapsed, slope, slot, steady, seen, derivative, current, amplitude = ctx.saved_tensors
         kernels, slots = ctx.kernels, ctx.slots
+        gradient = gradient.contiguous()
         k, b, n = duration.shape
         terms, drop_terms = kernels.sizes
         projected = (gradient[:, :, None] * derivative.view(k, b, slots, -1)).view(k, b * slots, -1)
         to_amplitude, to_current = torch.bmm(seen.mT, projected), torch.bmm(steady.mT, gradient)
         to_elapsed = torch.zeros_like(elapsed)
-        given = (elapsed, 0.0, kernels.drop_kernel, torch.bmm(projected, amplitude.mT), to_elapsed)
+        given = (elapsed, kernels.nothing, kernels.drop_kernel, torch.bmm(projected, amplitude.mT), to_elapsed)
         _call("fg_crosstalk_backward", k * b * slots, n, drop_terms, *given)
         if slots > 1:
             to_elapsed = to_elapsed.gather(-2, slot[..., None, :].long())
         to_duration = to_elapsed.view_as(slope).mul_(slope)
-        given = (duration, kernels.edge_time, kernels.kernel, torch.bmm(gradient, current.mT), to_duration)
+        given = (duration, kernels.lost, kernels.kernel, torch.bmm(gradient, current.mT), to_duration)
         _call("fg_crosstalk_backward", k * b, n, terms, *given)
         return to_duration, to_current, to_amplitude, None, None, None
-
-
-if __name__ == "__main__":
-    built = build()
-    print(f"fused kernels: {built}" if built else "fused kernels: no working C++ compiler; the plain path is used")

@@ -9,7 +9,7 @@ by how long random pulses spend in each pattern).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -37,9 +37,9 @@ class Table:
         """Number of functions Q."""
         return self.values.shape[1] // 2
 
-    def to(self, dtype: torch.dtype) -> Table:
-        """The table in another precision."""
-        return Table(self.low, self.step, self.values.to(dtype))
+    def to(self, like: Tensor) -> Table:
+        """The table in the precision and on the device of ``like``."""
+        return Table(self.low, self.step, self.values.to(like))
 
 
 @dataclass(frozen=True)
@@ -68,15 +68,9 @@ class CellTables:
         """Number of products d for the drop."""
         return self.functions.functions - 2 * self.terms
 
-    def to(self, dtype: torch.dtype) -> CellTables:
-        """The tables in another precision."""
-        return CellTables(
-            self.mean.to(dtype),
-            self.functions.to(dtype),
-            self.kernel.to(dtype),
-            self.strength.to(dtype),
-            self.fall.to(dtype),
-        )
+    def to(self, like: Tensor) -> CellTables:
+        """The tables in the precision and on the device of ``like``."""
+        return CellTables(*(getattr(self, f.name).to(like) for f in fields(self)))
 
 
 def cell_tables(p: Parameters, rows: int, low: float, high: float, terms: int, drop_terms: int) -> CellTables:

@@ -1,22 +1,23 @@
 """What a tile of weights means to the engine: expansions of all its cells, and its mean column.
 
-With D the loss of a cell's current per bit-line drop and κ = ΣD/ΣI of its column, a column's loss ∫ Σ_ik D_i·W_ik·I_k dt
-(W: the resistances that rows i and k share) is, up to second order in the deviations of D/I from κ, the quadratic form
-κ∫ H·W·H dt of H = (I + D/κ)/2. Of it the part along the mean column's profile is taken exactly for every column
-(Nyström's approximation), so that columns deviate from it only at second order, and the charge is stationary in all
-that describes the mean column: no gradient passes through that.
+With D the loss of a cell's current per bit-line drop and κ = ΣD/ΣI of its column, a column's loss is
+∫ Σ_ik D_i·W_ik·I_k dt (W: the resistances that rows i and k share): up to second order in the deviations of D/I from κ
+the quadratic form κ∫ H·W·H dt of H = (I + D/κ)/2. Of it the part along the mean column's profile is taken exactly for
+every column (Nyström's approximation), so that columns deviate from it only at second order, and the charge is
+stationary in all that describes the mean column: no gradient passes through that.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from surrogate.fast_engine.lookup import look_up
-from surrogate.fast_engine.tables import CellTables, middle_fall
+from surrogate.fast.crosstalk import LostTime
+from surrogate.fast.lookup import look_up
+from surrogate.fast.tables import CellTables, middle_fall
 from surrogate.model import array_edge, differences_along_row
 from surrogate.parameters import Parameters
 
@@ -42,12 +43,12 @@ class CellModel:
     switch: float
     bit_line: float
     sensitivity: float
-    edge_time: float
+    lost: LostTime
 
-    def to(self, dtype: torch.dtype) -> CellModel:
-        """The model in another precision."""
-        tensors = {"tables": self.tables.to(dtype), "edge_shift": self.edge_shift.to(dtype)}
-        return CellModel(**{**vars(self), **tensors, "edge_fall": self.edge_fall.to(dtype)})
+    def to(self, like: Tensor) -> CellModel:
+        """The model in the precision and on the device of ``like``."""
+        shift, fall = self.edge_shift.to(like), self.edge_fall.to(like)
+        return replace(self, tables=self.tables.to(like), edge_shift=shift, edge_fall=fall)
 
 
 def cell_model(p: Parameters, tables: CellTables, low: float, high: float) -> CellModel:
@@ -65,7 +66,7 @@ def cell_model(p: Parameters, tables: CellTables, low: float, high: float) -> Ce
         switch=float(torch.exp(p.log_switch)),
         bit_line=float(torch.exp(p.log_bit_line)),
         sensitivity=float(p.sensitivity),
-        edge_time=float(p.edge_time),
+        lost=LostTime(start=float(p.rise_time), end=float(p.edge_time)),
     )
 
 
@@ -87,6 +88,29 @@ class TileFunctions:
     """[K, M] η: a column's current under a drop y is I·(1 − κy + η·(κy)²/2)"""
     share: Tensor
     """[K, M] what remains of a loss after the drop has lowered the rise of the word lines, too"""
+
+    def side_by_side(self, columns: int) -> TileFunctions:
+        """Every ``columns`` tiles that follow each other, driven by the same pulses, as one wide tile; their mean
+        columns become one."""
+
+        def joined(values: Tensor) -> Tensor:
+            apart = values.unflatten(0, (-1, columns))
+            return apart.movedim(1, -2).flatten(-2)
+
+        def shared(values: Tensor) -> Tensor:
+            return values.unflatten(0, (-1, columns)).mean(1)
+
+        if columns == 1:
+            return self
+        return TileFunctions(
+            current=joined(self.current),
+            amplitude=joined(self.amplitude),
+            mean=shared(self.mean),
+            strength=shared(self.strength),
+            response=joined(self.response),
+            curvature=joined(self.curvature),
+            share=joined(self.share),
+        )
 
 
 def tile_functions(cell: CellModel, state: Tensor) -> TileFunctions:

@@ -10,7 +10,7 @@ from cosim.errors import InputError
 from cosim.fitting import MIN_SLOTS, fit_dataset, fit_measurements
 from cosim.measurements import load_measurements, save_measurements
 from cosim.plan import Plan
-from netlists.designfile import dump_design, load_design
+from netlists.designfile import load_design
 from surrogate.files import load_surrogate, save_surrogate
 from surrogate.ideal import least_squares_weights
 from surrogate.scores import decibel
@@ -87,12 +87,6 @@ def test_too_few_slots_are_refused(campaign):
         fit_dataset(dataclasses.replace(campaign, role=role))
     with pytest.raises(InputError, match="0 slots of role 'fit'"):
         fit_dataset(dataclasses.replace(campaign, role=("patterns",) * len(campaign)))
-
-
-def test_resistive_arrays_need_no_surrogate(campaign, make_design):
-    text = dump_design(make_design(ROWS, COLUMNS, "resistive"))
-    with pytest.raises(InputError, match="resistive array is linear"):
-        fit_dataset(dataclasses.replace(campaign, design_yaml=text))
 
 
 # --- measurements -----------------------------------------------------------------------------------------------

@@ -43,13 +43,15 @@ def test_a_folder_belongs_to_one_design(tmp_path: Path) -> None:
         run(Job(small(), tmp_path), quiet())
 
 
-def test_resistive_designs_are_refused(tmp_path: Path) -> None:
+@pytest.mark.long
+def test_whole_job_on_resistive_cells(tmp_path: Path) -> None:
     from netlists.design import ResistiveCell
 
     design = small().model_copy(update={"cell": ResistiveCell(kind="resistive")})
-    with pytest.raises(InputError, match=r"cell\.kind"):
-        run(Job(design, tmp_path / "new"), quiet())
-    assert not (tmp_path / "new").exists()
+    summary = run(Job(design, tmp_path, seeds=1, images=1, recipe=Recipe(retraining_epochs=2)), quiet())
+    assert summary["surrogate"]["passed"]
+    assert min(summary["surrogate"]["ser_db"].values()) > 70
+    assert (tmp_path / "report.html").is_file()
 
 
 @pytest.mark.long

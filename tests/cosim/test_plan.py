@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cosim.errors import InputError
-from cosim.plan import MIN_FIT_SLOTS, ROLES, PlanSize, random_cells, random_durations, standard_plan
+from cosim.plan import MIN_FIT_SLOTS, ROLES, PlanSize, random_cells, random_durations, standard_plan, unseen_plan
 from cosim.programming import ReadCurve
 from netlists.stimulus import check_durations
 
@@ -79,6 +79,18 @@ def test_network_runs_come_from_the_network(plan, make_design):
     runs = _runs(plan, "network")
     assert 0 < len(runs) <= PlanSize().network
     assert {tuple(plan.duration[k]) for k in runs} <= given_rows
+
+
+@pytest.mark.parametrize(("rows", "read_rows"), [(40, 4), (3, 4), (1, 2)])
+def test_an_unseen_plan_judges_only(make_design, rows, read_rows):
+    design = make_design(rows, 2)
+    plan = unseen_plan(design, CURVE, 3, 5, read_rows)
+    check_durations(design, plan.duration)
+    assert plan.cells.shape == (5, rows, 2)
+    assert [plan.role.count(role) for role in ("weights", "one_hot")] == [5, min(rows, read_rows)]
+    assert plan.weights_index[_runs(plan, "weights")].tolist() == list(range(5))  # every VMM has cells of its own
+    alone = plan.duration[_runs(plan, "one_hot")] > 0
+    assert (alone.sum(axis=1) == 1).all() and alone[0, 0] and alone[-1, -1]
 
 
 def test_cells_lie_in_the_weight_range(make_design):

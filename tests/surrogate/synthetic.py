@@ -17,6 +17,9 @@ FITTED = {
     "drain_limit": 25.0,
     "kappa": [[-0.07, -0.27, -1.04, -0.07], [-0.07, -1.04, -0.27, -0.07]],
     "array_edge": 0.27,
+    "edge_fall": 0.02,
+    "edge_shift": -0.025,
+    "edge_gate": -0.02,
     "gate_row": -0.004,
     "gate_column": -0.001,
     "sensitivity": 0.08,
@@ -25,7 +28,10 @@ FITTED = {
     "log_bit_line": -6.7,
     "log_driver": -5.5,
     "log_word_line": -10.3,
+    "idle_depth": 40.0,
+    "idle_drop": 0.4,
     "edge_time": 0.0007,
+    "rise_time": -0.0003,
 }
 PASSED = {"passed": True, "failed": []}
 

@@ -1,13 +1,15 @@
 """Both fits on synthetic data of the reference model, judged on data that they never saw."""
 
+import math
+
 import pytest
 import torch
-from synthetic import decibels, fitted, fitted_flat, random_duration, random_state
+from synthetic import FITTED, decibels, fitted, fitted_flat, random_duration, random_state
 
 from surrogate import fit_measured as measured_module
 from surrogate.fit_common import jacobians
 from surrogate.fit_measured import fit_measured
-from surrogate.fit_programmed import ChargeData, SlotData, fit_programmed
+from surrogate.fit_programmed import ChargeData, Lines, SlotData, fit_programmed
 from surrogate.least_squares import Unknowns
 from surrogate.model import EXACT, charges, pattern_currents
 from surrogate.parameters import positions, unflatten
@@ -64,6 +66,16 @@ def test_programmed_fit_carries_to_a_larger_array(programmed):
 
 def test_programmed_fit_finds_the_edge_time(programmed):
     assert float(programmed.shared[positions("edge_time")]) == pytest.approx(0.002, rel=0.05)
+
+
+def test_a_fit_takes_the_lines_that_the_design_knows():
+    ohms = {name: math.exp(FITTED[f"log_{name}"]) * 0.025 / AMPERES for name in ("switch", "bit_line", "driver")}
+    lines = Lines(**ohms, word_line=0.0, read_voltage=25 * 0.025, thermal_voltage=0.025)
+    fit = fit_programmed(*programmed_data(4), SECONDS, lines)
+    for name in ("switch", "bit_line"):
+        found = math.exp(float(fit.shared[positions(f"log_{name}")])) * 0.025 / fit.current_scale
+        assert found == pytest.approx(ohms[name], rel=5e-3)
+    assert float(fit.shared[positions("drain_limit")]) == pytest.approx(25, rel=1e-3)
 
 
 def test_programmed_standard_errors_are_positive_and_shrink_with_more_data(programmed):

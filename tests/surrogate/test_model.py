@@ -7,10 +7,10 @@ import torch
 from synthetic import fitted, fitted_flat, random_duration, random_state
 
 from surrogate import model
-from surrogate.cell import cell_current
+from surrogate.cell import cell_current, gate_fall
 from surrogate.model import (
     Precision,
-    array_edge_state,
+    array_edge,
     cell_currents,
     charges,
     distance,
@@ -29,6 +29,7 @@ from surrogate.parameters import (
     unflatten,
 )
 
+EDGE = {"edge_fall": 0.05, "edge_shift": -0.04}
 TIGHT = Precision(currents=1e-13)
 
 
@@ -58,7 +59,7 @@ def test_ideal_charges_are_additive_over_rows_and_linear_in_durations():
 
 
 def test_with_effects_charges_are_still_linear_in_a_common_time_scale_without_edges():
-    p, state, duration = fitted(edge_time=0.0), random_state(6, 4)[None], random_duration(8, 6)
+    p, state, duration = fitted(edge_time=0.0, rise_time=0.0), random_state(6, 4)[None], random_duration(8, 6)
     torch.testing.assert_close(charges(p, state, 3 * duration), 3 * charges(p, state, duration), rtol=1e-8, atol=1e-14)
 
 
@@ -75,13 +76,13 @@ def integrate(p, state, widths, extra_points=13):
 
 @pytest.mark.parametrize("shape", [(5, 3), (8, 4), (1, 1), (1, 4), (6, 1)])
 def test_the_slot_sum_is_the_time_integral(shape):
-    p, state = fitted(edge_time=0.0), random_state(*shape, seed=2)
+    p, state = fitted(edge_time=0.0, rise_time=0.0), random_state(*shape, seed=2)
     duration = random_duration(9, shape[0], seed=3)
     expected = torch.stack([integrate(p, state, widths) for widths in duration])
     torch.testing.assert_close(charges(p, state[None], duration), expected, rtol=1e-9, atol=1e-12)
 
 
-def test_edges_lose_the_last_current_of_each_row():
+def test_edges_lose_the_last_current_of_each_row_and_the_first_of_all():
     p, state = fitted(edge_time=0.01), random_state(5, 3)
     widths = torch.tensor([0.4, 0.0, 1.0, 0.4, 0.7], dtype=torch.float64)
     lost = torch.zeros(3, dtype=torch.float64)
@@ -89,6 +90,7 @@ def test_edges_lose_the_last_current_of_each_row():
         if width > 0:
             last = (widths >= width).double()[None]
             lost += 0.01 * cell_currents(p, state[None], last)[0, row]
+    lost += float(p.rise_time) * cell_currents(p, state[None], (widths > 0).double()[None])[0].sum(0)
     expected = charges(p.without("edge"), state[None], widths[None])[0] - lost
     torch.testing.assert_close(charges(p, state[None], widths[None])[0], expected, rtol=1e-9, atol=1e-12)
 
@@ -224,12 +226,22 @@ def test_more_resistance_means_less_current_everywhere(name):
             assert bool((more < less).all())
 
 
-def test_idle_cells_carry_nothing():
-    p, state = fitted(), random_state(1, 5, 3)
+def test_idle_cells_carry_nothing_while_the_bit_line_stays_up():
     active = torch.tensor([[1.0, 0.0, 1.0, 0.0, 0.0]], dtype=torch.float64)
-    current = cell_currents(p, state, active)[0]
-    assert not bool(current[active[0] == 0].any())
+    current = cell_currents(fitted(), random_state(1, 5, 3), active)[0]
+    assert float(current[active[0] == 0].abs().max()) < 1e-15
     assert bool((current[active[0] == 1] > 0).all())
+
+
+def test_idle_cells_feed_a_dropped_bit_line():
+    state, active = random_state(1, 6, 3), torch.tensor([[1.0, 1.0, 1.0, 0.0, 0.0, 0.0]], dtype=torch.float64)
+    p = fitted(idle_depth=3.0, log_switch=0.0)
+    fed, alone = (cell_currents(q, state, active)[0] for q in (p, p.without("sneak")))
+    assert bool((fed[3:] < 0).all())
+    assert float(alone[3:].abs().max()) < 1e-15
+    assert bool((fed.sum(0) < alone.sum(0)).all())  # the clamp delivers less
+    assert bool((fed[:3] > alone[:3]).all())  # the active cells see less of a drop
+    assert float(cell_currents(p, state, 0 * active).abs().max()) < 1e-15
 
 
 def test_patterns_do_not_disturb_each_other():
@@ -263,30 +275,33 @@ def test_currents_that_do_not_converge_are_an_error(monkeypatch):
 @pytest.mark.parametrize("rows", [1, 2, 3, 6, 7])
 def test_shifts_by_explicit_loops(rows):
     columns = 3
-    p, state = fitted(gate_row=-0.02, gate_column=-0.03), random_state(rows, columns)
+    p, state = fitted(gate_row=-0.02, gate_column=-0.03, **EDGE), random_state(rows, columns)
     active = torch.cat([torch.eye(rows), torch.ones(1, rows), torch.zeros(1, rows)]).double()
     fall = torch.log1p(torch.exp(state / 2))
     kappa = p.kappa.reshape(2, 4)
     for pattern, given in zip(active, shifted_state(p, state[None], active), strict=True):
         for i in range(rows):
             for j in range(columns):
-                x = state[i, j].clone()
+                x, coupled, missing, gates = state[i, j].clone(), 0.0, 0.0, 0
                 for k in (j - 1, j + 1):
                     if 0 <= k < columns:
                         x += -0.02 * (fall[i, k] - fall[i, j])
                 for c, offset in enumerate(OFFSETS):
                     k = i + offset
                     if not 0 <= k < rows:
-                        x += 0.27 * kappa[i % 2, c]
+                        missing += kappa[i % 2, c]
+                        gates += abs(offset) == 1
                     elif pattern[k]:
-                        x += kappa[i % 2, c] - 0.03 * fall[k, j] * (abs(offset) == 1)
+                        coupled += kappa[i % 2, c]
+                        x += -0.03 * fall[k, j] * (abs(offset) == 1)
+                x += coupled + missing * (0.27 + 0.05 * fall[i, j] - 0.04 * coupled) - 0.02 * gates
                 assert float(given[i, j]) == pytest.approx(float(x), abs=1e-12)
 
 
 def test_even_and_odd_rows_have_kernels_of_their_own():
     kernel = torch.zeros(2, 4)
     kernel[0, OFFSETS.index(1)] = -0.5
-    p = fitted(kappa=kernel.tolist(), array_edge=0.0, gate_row=0.0, gate_column=0.0)
+    p = fitted(kappa=kernel.tolist(), array_edge=0.0, edge_gate=0.0, gate_row=0.0, gate_column=0.0)
     state = torch.zeros(1, 4, 1, dtype=torch.float64)
     active = torch.ones(1, 4, dtype=torch.float64)
     assert shifted_state(p, state, active)[0, :, 0].tolist() == [-0.5, 0.0, -0.5, 0.0]
@@ -300,30 +315,36 @@ def test_mirrored_rows_are_symmetric_about_their_pair():
     torch.testing.assert_close(turned, pattern_currents(p, state, active), rtol=1e-9, atol=1e-12)
 
 
-def test_the_array_edge_state_is_the_shift_of_an_idle_array():
+def test_the_array_edge_is_what_shifts_and_scales_the_rows_at_the_edge():
     for rows in (1, 2, 5, 6):
-        p, state = fitted(gate_row=0.0), random_state(1, rows, 2)
-        shift = (shifted_state(p, state, torch.zeros(1, rows, dtype=torch.float64)) - state)[0]
-        torch.testing.assert_close(shift, array_edge_state(p, rows)[:, None].expand(-1, 2), atol=1e-12, rtol=0)
-        if rows > 4:
-            assert not bool(shift[2:-2].any())
+        p, state = fitted(gate_row=0.0, gate_column=0.0, **EDGE), random_state(1, rows, 2)
+        edge, idle = array_edge(p, rows), torch.zeros(1, rows, dtype=torch.float64)
+        static = (edge.shift[:, None] + edge.fall[:, None] * gate_fall(state))[0]
+        resting = shifted_state(p, state, idle)
+        torch.testing.assert_close((resting - state)[0], static, atol=1e-12, rtol=0)
+        shift = (shifted_state(p, state, idle + 1) - resting)[0, :, 0]
+        inside = shifted_state(p.without("array_edge"), state, idle + 1) - state
+        torch.testing.assert_close(shift, edge.gain * inside[0, :, 0], atol=1e-12, rtol=0)
+        assert not bool(static[2:-2].any()) and bool((edge.gain[2:-2] == 1).all())
 
 
 # --- parameters -------------------------------------------------------------------------------------------------
 
 
 SWITCHED = {
+    "array_edge": {"array_edge", "edge_fall", "edge_shift", "edge_gate"},
+    "sneak": {"idle_depth"},
     "crosstalk": {"kappa", "gate_column"},
     "gate_coupling": {"gate_row", "gate_column"},
     "bit_line_drop": {"log_switch", "log_bit_line"},
     "word_line_drop": {"log_driver", "log_word_line"},
-    "edge": {"edge_time"},
+    "edge": {"edge_time", "rise_time"},
 }
 
 
 @pytest.mark.parametrize("effect", EFFECTS)
 def test_switching_an_effect_off_changes_its_parameters_only(effect):
-    p = fitted()
+    p = fitted(idle_depth=3.0, **EDGE)
     changed = {s.name for s in SPECS if not torch.equal(p.values[s.name], p.without(effect).values[s.name])}
     assert changed == SWITCHED[effect]
     state, duration = random_state(1, 6, 4), random_duration(6, 6)
@@ -336,7 +357,7 @@ def test_what_each_effect_does():
     no_drop = p.without("bit_line_drop", "word_line_drop")
     uncoupled = cell_currents(no_drop.without("crosstalk"), state, active)
     read_alone = torch.einsum("kij,ki->ij", cell_currents(no_drop.without("crosstalk"), state, alone), alone)
-    torch.testing.assert_close(uncoupled, active[..., None] * read_alone, rtol=1e-12, atol=0)
+    torch.testing.assert_close(uncoupled, active[..., None] * read_alone, rtol=1e-12, atol=1e-15)
     torch.testing.assert_close(pattern_currents(p.without("edge"), state, active), pattern_currents(p, state, active))
     # without word-line resistance the columns of an array do not see each other but through floating gates
     apart = p.without("word_line_drop", "gate_coupling")

@@ -1,0 +1,131 @@
+// The clock of the mean column: see surrogate/fast/clock.py.
+
+#include "vectors.h"
+
+namespace {
+
+// Slots of equal charge: their edges on the clock, ∫c² dt and ∫c³ dt / ∫c² dt.
+void slots_of(int64_t slots, int64_t grid, const Vec* step, const Vec* reading, Vec* edge, Vec* square, Vec* level) {
+  const float scale = static_cast<float>(grid);
+  std::fill(edge, edge + slots + 1, Vec{});
+  std::fill(square, square + slots, Vec{});
+  std::fill(level, level + slots, Vec{});
+  if (slots == 1) {
+    for (int64_t k = 0; k < grid; ++k) {
+      const Vec two = step[k] * step[k] * (1.0f / scale);
+      square[0] += two;
+      level[0] += two * step[k];
+    }
+    edge[1] = reading[grid];
+  } else {
+    for (int64_t k = 0; k < grid; ++k)
+      for (int lane = 0; lane < kLanes; ++lane) {
+        const float charge = step[k][lane] / scale, middle = reading[k][lane] + 0.5f * charge;
+        const float at = middle * static_cast<float>(slots) / std::max(reading[grid][lane], kTiny);
+        const int64_t s = std::min<int64_t>(static_cast<int64_t>(at), slots - 1);
+        edge[s + 1][lane] += charge;
+        square[s][lane] += step[k][lane] * charge;
+        level[s][lane] += step[k][lane] * step[k][lane] * charge;
+      }
+    for (int64_t s = 0; s < slots; ++s) edge[s + 1] += edge[s];
+  }
+  for (int64_t s = 0; s < slots; ++s) {
+    const Vec least = Vec{} + kTiny;
+    level[s] /= square[s] > least ? square[s] : least;
+  }
+}
+
+// nodes of the time grid at or before times (plus `ahead` steps), at most `last`, and the fraction of a step beyond
+void find_nodes(const float* time, int64_t count, float scale, float ahead, int64_t last, int32_t* node, float* late) {
+  const int32_t most = static_cast<int32_t>(last);
+  for (int64_t i = 0; i < count; ++i) {
+    const float place = time[i] * scale + ahead;
+    const int32_t at = static_cast<int32_t>(place);
+    node[i] = at < 0 ? 0 : at > most ? most : at;
+    late[i] = place - static_cast<float>(node[i]);
+  }
+}
+
+// Samples are taken by lanes.
+void mean_clock(int64_t batch, int64_t n, int64_t slots, int64_t grid, const float* duration, const float* weight,
+                  const float* strength, float* elapsed, float* slope, int32_t* slot, float* square, float* level) {
+  float total = 0.0f;
+  for (int64_t i = 0; i < n; ++i) total += weight[i];
+  const float scale = static_cast<float>(grid), per_total = 1.0f / std::max(total, kTiny);
+  const float per_scale = 1.0f / scale;
+  std::vector<Vec> current(grid + 2), step(grid), reading(grid + 1), edge(slots + 1), sq(slots), lv(slots);
+  std::vector<int32_t> node(n);
+  std::vector<float> late(n), carried(n);
+  for (int64_t first = 0; first < batch; first += kLanes) {
+    const int64_t lanes = std::min<int64_t>(kLanes, batch - first);
+    std::fill(current.begin(), current.end(), Vec{});
+    for (int64_t lane = 0; lane < lanes; ++lane) {
+      const float* time = duration + (first + lane) * n;
+      float* mine = reinterpret_cast<float*>(current.data() + 1) + lane;  // a place before the first node takes what
+      find_nodes(time, n, scale, 0.5f, grid, node.data(), late.data());  // a row that ends there would add before it
+      for (int64_t i = 0; i < n; ++i) carried[i] = time[i] > 0.0f ? weight[i] : 0.0f;
+      for (int64_t i = 0; i < n; ++i) {
+        float* at = mine + node[i] * kLanes;
+        const float now = carried[i] * late[i];  // at the node itself, and by the sum below at all before it
+        at[0] += now;
+        at[-kLanes] += carried[i] - now;
+      }
+    }
+    std::memmove(current.data(), current.data() + 1, (grid + 1) * sizeof(Vec));
+    current[grid + 1] = Vec{};
+    for (int64_t k = grid - 1; k >= 0; --k) current[k] += current[k + 1];
+    for (int64_t k = 0; k <= grid; ++k) {
+      const Vec p = current[k] * per_total;
+      current[k] *= (((strength[4] * p + strength[3]) * p + strength[2]) * p + strength[1]) * p + strength[0];
+    }
+    reading[0] = Vec{};
+    for (int64_t k = 0; k < grid; ++k) {
+      step[k] = 0.5f * (current[k] + current[k + 1]);
+      reading[k + 1] = reading[k] + step[k] * (1.0f / scale);
+    }
+    slots_of(slots, grid, step.data(), reading.data(), edge.data(), sq.data(), lv.data());
+    for (int64_t lane = 0; lane < lanes; ++lane) {
+      const int64_t b = first + lane;
+      const float* at_node = reinterpret_cast<const float*>(current.data()) + lane;
+      const float* read_at = reinterpret_cast<const float*>(reading.data()) + lane;
+      for (int64_t s = 0; s < slots; ++s) {
+        square[b * slots + s] = sq[s][lane];
+        level[b * slots + s] = lv[s][lane];
+      }
+      find_nodes(duration + b * n, n, scale, 0.0f, grid - 1, node.data(), late.data());
+      for (int64_t i = 0; i < n; ++i) {
+        const int64_t k = node[i] * kLanes;
+        const float start = at_node[k], change = late[i] * (at_node[k + kLanes] - start);
+        const float read = read_at[k] + late[i] * (start + 0.5f * change) * per_scale;
+        slope[b * n + i] = start + change;
+        if (slots == 1) {
+          elapsed[b * n + i] = read;
+          continue;
+        }
+        slot[b * n + i] = 0;
+        for (int64_t s = 0; s < slots; ++s) {
+          elapsed[(b * slots + s) * n + i] = std::max(std::min(read, edge[s + 1][lane]) - edge[s][lane], 0.0f);
+          if (s > 0 && read > edge[s][lane]) slot[b * n + i] = static_cast<int32_t>(s);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
+extern "C" {
+
+// Clocks of tiles: see clock.py. Out: elapsed [tiles, batch, slots, n], slope and slot [tiles, batch, n], square and
+// level [tiles, batch, slots].
+int fg_mean_clock(int64_t tiles, int64_t batch, int64_t n, int64_t slots, int64_t grid, const float* duration,
+                  const float* weight, const float* strength, float* elapsed, float* slope, int32_t* slot,
+                  float* square, float* level) {
+  const int64_t bn = batch * n, bs = batch * slots;
+  for (int64_t t = 0; t < tiles; ++t)
+    mean_clock(batch, n, slots, grid, duration + t * bn, weight + t * n, strength + t * 5, elapsed + t * bs * n,
+               slope + t * bn, slot + t * bn, square + t * bs, level + t * bs);
+  return 0;
+}
+
+}  // extern "C"

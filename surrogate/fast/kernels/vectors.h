@@ -1,0 +1,23 @@
+// What the fused kernels share. Each kernel does what the function of the same name in Python does with torch: float32,
+// row-major, no state, a plain C interface (surrogate/fast/native.py calls it), and returns 0 or 1 for sizes it lacks.
+
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+namespace {
+
+constexpr int kLanes = 8;
+constexpr float kTiny = 1e-20f;
+
+typedef float Vec __attribute__((vector_size(4 * kLanes), aligned(4), may_alias));
+
+inline Vec load(const float* p) { return *reinterpret_cast<const Vec*>(p); }
+inline void store(float* p, Vec v) { *reinterpret_cast<Vec*>(p) = v; }
+inline Vec min(Vec a, Vec b) { return a < b ? a : b; }
+
+}  // namespace
