@@ -16,8 +16,6 @@ from surrogate.parameters import SIZE, Parameters, positions, prior_widths, star
 from surrogate.state_map import MAP_TERMS, StateMap
 from surrogate.threads import one_thread_each
 
-EDGE_TIMES = ("edge_time", "rise_time")
-
 RELATIVE_FLOOR = 0.3
 """Currents well below this share of the mean weigh as if they were that large."""
 
@@ -130,9 +128,7 @@ def fit_programmed(slots: SlotData, totals: ChargeData, time_scale: float, lines
         solution = _best(residual, linearise, starts, Unknowns(width, empty))
     shared = solution.unknowns.shared[:SIZE].clone()
     state_map = StateMap(solution.unknowns.shared[SIZE:], centre, unit)
-    lost = _edge_times(shared, state_map(slots.volts), totals, scale, time_scale)
-    for name, value in zip(EDGE_TIMES, lost, strict=True):
-        shared[positions(name)] = value
+    shared[positions("edge_time")] = _edge_time(shared, state_map(slots.volts), totals, scale, time_scale)
     return ProgrammedFit(shared, state_map, scale, solution)
 
 
@@ -187,16 +183,12 @@ def _know_lines(lines: Lines, scale: float, mean: Tensor, width: Tensor) -> None
     width[positions("drain_limit")] = KNOWN * lines.read_voltage / lines.thermal_voltage
 
 
-def _edge_times(shared: Tensor, state: Tensor, totals: ChargeData, scale: float, time_scale: float) -> Tensor:
-    """Least-squares times [2] lost by falling edges and by the rise (time-scale units): charges are linear in them."""
+def _edge_time(shared: Tensor, state: Tensor, totals: ChargeData, scale: float, time_scale: float) -> float:
+    """Least-squares lost time per edge (time-scale units): the charges are linear in it."""
     parameters = unflatten(shared.clone()).without("edge")
     duration, truth = totals.duration / time_scale, totals.charge / (scale * time_scale)
-    one = torch.ones(1, 1, 1, dtype=torch.float64)
     with torch.no_grad():
         plain = charges(parameters, state[totals.matrix], duration)
-        slopes = [
-            charges(Parameters({**parameters.values, name: one}), state[totals.matrix], duration) - plain
-            for name in EDGE_TIMES
-        ]
-    design = torch.stack([slope.reshape(-1) for slope in slopes], dim=-1)
-    return torch.linalg.lstsq(design, (truth - plain).reshape(-1, 1)).solution[:, 0]
+        shifted = Parameters({**parameters.values, "edge_time": torch.ones(1, 1, 1, dtype=torch.float64)})
+        slope = charges(shifted, state[totals.matrix], duration) - plain
+    return float(((truth - plain) * slope).sum() / slope.square().sum())

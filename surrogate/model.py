@@ -183,8 +183,8 @@ def pattern_currents(p: Parameters, state: Tensor, active: Tensor, precision: Pr
 def charges(p: Parameters, state: Tensor, duration: Tensor, precision: Precision = EXACT) -> Tensor:
     """Bit-line charges [n, M] of ``duration`` [n, N] (in units of the time scale); ``state`` u is [1 or n, N, M].
 
-    The sum over all adaptive slots of length times current, less the charge that the edges lose: each row's falling
-    edge in the pattern that it ends, the rise in the pattern of all pulses, which start together.
+    The sum over all adaptive slots of length times current, less the charge that edges lose: at each row's end in the
+    pattern that it ends, and at the start in the pattern of all pulses, which rise together.
     """
     slots = adaptive_slots(duration)
     n, s, rows = slots.active.shape
@@ -196,4 +196,4 @@ def charges(p: Parameters, state: Tensor, duration: Tensor, precision: Precision
     current = current.reshape(n, s, rows, -1)
     steady = torch.einsum("ns,nsij->nj", slots.length, current)
     lost = torch.einsum("nsi,nsij->nj", slots.closing, current)
-    return steady - p.edge_time.squeeze(-2) * lost - p.rise_time.squeeze(-2) * current[:, 0].sum(-2)
+    return steady - p.edge_time.squeeze(-2) * (lost + current[:, 0].sum(-2))

@@ -57,8 +57,7 @@ SPECS: tuple[Spec, ...] = (
     Spec("log_word_line", (), -9.0, 2.0, "word_line_drop", "ln of word-line segment resistance times current scale"),
     Spec("idle_depth", (), 20.0, 10.0, "sneak", "state by which an idle cell lies below an active one"),
     Spec("idle_drop", (), 0.4, 0.3, "sneak", "rise of an idle cell's state per bit-line drop"),
-    Spec("edge_time", (), 0.0, 0.02, "edge", "time lost per pulse by its falling edge, in units of the time scale"),
-    Spec("rise_time", (), 0.0, 0.02, "edge", "time that all pulses lose in their common rise, same"),
+    Spec("edge_time", (), 0.0, 0.02, "edge", "time lost by a pulse at each of its edges, in units of the time scale"),
 )
 
 _OFF = {
@@ -68,7 +67,7 @@ _OFF = {
     "bit_line_drop": {"log_switch": -60.0, "log_bit_line": -60.0},
     "word_line_drop": {"log_driver": -60.0, "log_word_line": -60.0},
     "sneak": {"idle_depth": 1e3},
-    "edge": {"edge_time": 0.0, "rise_time": 0.0},
+    "edge": {"edge_time": 0.0},
 }
 EFFECTS = tuple(_OFF)
 """Effects that :meth:`Parameters.without` can switch off, for the error budget and for tests."""

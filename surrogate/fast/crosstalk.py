@@ -7,8 +7,6 @@ subsets S of its four neighbours, with the coefficients t_S of :mod:`surrogate.f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
@@ -18,23 +16,15 @@ from surrogate.parameters import OFFSETS
 REACH = max(OFFSETS)
 
 
-@dataclass(frozen=True)
-class LostTime:
-    """What the edges of a pulse cost, in units of its duration: ``end`` in the pattern in which it ends, and
-    ``start`` in that of all pulses, which start together."""
-
-    start: float = 0.0
-    end: float = 0.0
-
-
-def crosstalk_features(duration: Tensor, lost: LostTime, kernel: Tensor) -> Tensor:
+def crosstalk_features(duration: Tensor, lost: float, kernel: Tensor) -> Tensor:
     """Features [..., Q, N]: the integral of the ``kernel`` [N, 16, Q] over the patterns that each row goes through
-    in its pulse, of ``duration`` [..., N] less what is ``lost``."""
+    in its pulse, of ``duration`` [..., N], less the time ``lost`` at its start, in the pattern of all pulses, and at
+    its end, in its last pattern."""
     rows = duration.shape[-1]
     around = pad(duration, (REACH, REACH))
-    minima = [duration - (duration.clamp_max(lost.end) if lost.end > 0 else (duration > 0) * lost.end)]
+    minima = [duration - (duration.clamp_max(lost) if lost > 0 else (duration > 0) * lost)]
     for offset in OFFSETS:
         other = around[..., REACH + offset : REACH + offset + rows]
         minima += [torch.where(m < other, m, other) for m in minima]
     together = torch.stack(minima, dim=-2)
-    return torch.einsum("...cn,ncq->...qn", together - (together > 0) * lost.start, kernel)
+    return torch.einsum("...cn,ncq->...qn", together - (together > 0) * lost, kernel)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from surrogate.fast.clock import mean_clock
-from surrogate.fast.crosstalk import LostTime, crosstalk_features
+from surrogate.fast.crosstalk import crosstalk_features
 from surrogate.fast.drop import remaining_charge
 from surrogate.fast.native import Kernels, usable
 from surrogate.fast.tables import cell_tables
@@ -47,9 +47,9 @@ class Plain:
         """Charges [K, b, M] of ``duration`` [K, b, N]."""
         k, b = duration.shape[:2]
         kernel = self.cell.tables.kernel
-        steady = crosstalk_features(duration, self.cell.lost, kernel)
+        steady = crosstalk_features(duration, self.cell.edge_time, kernel)
         clock = mean_clock(duration, tiles.mean, tiles.strength, slots)
-        seen = crosstalk_features(clock.elapsed, LostTime(), kernel[..., : self.cell.tables.drop_terms])
+        seen = crosstalk_features(clock.elapsed, 0.0, kernel[..., : self.cell.tables.drop_terms])
         projection = torch.bmm(seen.reshape(k, b * slots, -1), tiles.amplitude).reshape(k, b, slots, -1)
         return remaining_charge(tiles, torch.bmm(steady.flatten(2), tiles.current), projection, clock)
 

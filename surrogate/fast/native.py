@@ -38,8 +38,7 @@ class Kernels:
         tables = cell.tables
         kernel = torch.nn.functional.pad(tables.kernel.permute(1, 2, 0), (0, -tables.kernel.shape[0] % LANES))
         self.sizes = (tables.terms, tables.drop_terms)
-        self.lost = torch.tensor([cell.lost.start, cell.lost.end])
-        self.nothing = torch.zeros(2)
+        self.edge_time = cell.edge_time
         self.kernel = kernel.contiguous()
         self.drop_kernel = kernel[:, : tables.drop_terms].contiguous()
         self.kept = (
@@ -128,8 +127,8 @@ class _Charges(torch.autograd.Function):
         _call("fg_mean_clock", k, b, n, slots, GRID, duration, mean, strength, *clock)
         steady = duration.new_empty(k, b, terms * n)
         seen = duration.new_empty(k, b * slots, drop_terms * n)
-        _call("fg_crosstalk_forward", k * b, n, terms, duration, kernels.lost, kernels.kernel, steady)
-        _call("fg_crosstalk_forward", k * b * slots, n, drop_terms, elapsed, kernels.nothing, kernels.drop_kernel, seen)
+        _call("fg_crosstalk_forward", k * b, n, terms, duration, kernels.edge_time, kernels.kernel, steady)
+        _call("fg_crosstalk_forward", k * b * slots, n, drop_terms, elapsed, 0.0, kernels.drop_kernel, seen)
         charge, derivative = torch.bmm(steady, current), torch.bmm(seen, amplitude)
         drop = (square, level, response, curvature, share)
         _call("fg_remaining_charge", k, b, slots, current.shape[-1], *drop, charge, derivative)
@@ -147,11 +146,11 @@ class _Charges(torch.autograd.Function):
         projected = (gradient[:, :, None] * derivative.view(k, b, slots, -1)).view(k, b * slots, -1)
         to_amplitude, to_current = torch.bmm(seen.mT, projected), torch.bmm(steady.mT, gradient)
         to_elapsed = torch.zeros_like(elapsed)
-        given = (elapsed, kernels.nothing, kernels.drop_kernel, torch.bmm(projected, amplitude.mT), to_elapsed)
+        given = (elapsed, 0.0, kernels.drop_kernel, torch.bmm(projected, amplitude.mT), to_elapsed)
         _call("fg_crosstalk_backward", k * b * slots, n, drop_terms, *given)
         if slots > 1:
             to_elapsed = to_elapsed.gather(-2, slot[..., None, :].long())
         to_duration = to_elapsed.view_as(slope).mul_(slope)
-        given = (duration, kernels.lost, kernels.kernel, torch.bmm(gradient, current.mT), to_duration)
+        given = (duration, kernels.edge_time, kernels.kernel, torch.bmm(gradient, current.mT), to_duration)
         _call("fg_crosstalk_backward", k * b, n, terms, *given)
         return to_duration, to_current, to_amplitude, None, None, None

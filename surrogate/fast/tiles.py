@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from surrogate.fast.crosstalk import LostTime
 from surrogate.fast.lookup import look_up
 from surrogate.fast.tables import CellTables, middle_fall
 from surrogate.model import array_edge, differences_along_row
@@ -43,7 +42,7 @@ class CellModel:
     switch: float
     bit_line: float
     sensitivity: float
-    lost: LostTime
+    edge_time: float
 
     def to(self, like: Tensor) -> CellModel:
         """The model in the precision and on the device of ``like``."""
@@ -66,7 +65,7 @@ def cell_model(p: Parameters, tables: CellTables, low: float, high: float) -> Ce
         switch=float(torch.exp(p.log_switch)),
         bit_line=float(torch.exp(p.log_bit_line)),
         sensitivity=float(p.sensitivity),
-        lost=LostTime(start=float(p.rise_time), end=float(p.edge_time)),
+        edge_time=float(p.edge_time),
     )
 
 

@@ -31,7 +31,6 @@ FITTED = {
     "idle_depth": 40.0,
     "idle_drop": 0.4,
     "edge_time": 0.0007,
-    "rise_time": -0.0003,
 }
 PASSED = {"passed": True, "failed": []}
 

@@ -73,7 +73,7 @@ def test_posterior_is_the_inverse_of_the_summed_precision():
 
 
 def test_different_pulse_widths_tell_no_more_than_their_slots_patterns_at_full_length():
-    array = surrogate(ROWS, COLUMNS, edge_time=0.0, rise_time=0.0)
+    array = surrogate(ROWS, COLUMNS, edge_time=0.0)
     state = random_state(ROWS, COLUMNS)[None]
     duration = torch.rand(5, ROWS, generator=GENERATOR().manual_seed(0), dtype=torch.float64)
     slots = adaptive_slots(duration)

@@ -24,7 +24,6 @@ OFF = {
     "log_driver": -60.0,
     "log_word_line": -60.0,
     "edge_time": 0.0,
-    "rise_time": 0.0,
     "array_edge": 0.0,
     "edge_fall": 0.0,
     "edge_shift": 0.0,

@@ -59,7 +59,7 @@ def test_ideal_charges_are_additive_over_rows_and_linear_in_durations():
 
 
 def test_with_effects_charges_are_still_linear_in_a_common_time_scale_without_edges():
-    p, state, duration = fitted(edge_time=0.0, rise_time=0.0), random_state(6, 4)[None], random_duration(8, 6)
+    p, state, duration = fitted(edge_time=0.0), random_state(6, 4)[None], random_duration(8, 6)
     torch.testing.assert_close(charges(p, state, 3 * duration), 3 * charges(p, state, duration), rtol=1e-8, atol=1e-14)
 
 
@@ -76,7 +76,7 @@ def integrate(p, state, widths, extra_points=13):
 
 @pytest.mark.parametrize("shape", [(5, 3), (8, 4), (1, 1), (1, 4), (6, 1)])
 def test_the_slot_sum_is_the_time_integral(shape):
-    p, state = fitted(edge_time=0.0, rise_time=0.0), random_state(*shape, seed=2)
+    p, state = fitted(edge_time=0.0), random_state(*shape, seed=2)
     duration = random_duration(9, shape[0], seed=3)
     expected = torch.stack([integrate(p, state, widths) for widths in duration])
     torch.testing.assert_close(charges(p, state[None], duration), expected, rtol=1e-9, atol=1e-12)
@@ -90,7 +90,7 @@ def test_edges_lose_the_last_current_of_each_row_and_the_first_of_all():
         if width > 0:
             last = (widths >= width).double()[None]
             lost += 0.01 * cell_currents(p, state[None], last)[0, row]
-    lost += float(p.rise_time) * cell_currents(p, state[None], (widths > 0).double()[None])[0].sum(0)
+    lost += 0.01 * cell_currents(p, state[None], (widths > 0).double()[None])[0].sum(0)
     expected = charges(p.without("edge"), state[None], widths[None])[0] - lost
     torch.testing.assert_close(charges(p, state[None], widths[None])[0], expected, rtol=1e-9, atol=1e-12)
 
@@ -338,7 +338,7 @@ SWITCHED = {
     "gate_coupling": {"gate_row", "gate_column"},
     "bit_line_drop": {"log_switch", "log_bit_line"},
     "word_line_drop": {"log_driver", "log_word_line"},
-    "edge": {"edge_time", "rise_time"},
+    "edge": {"edge_time"},
 }
 
 

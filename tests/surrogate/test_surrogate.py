@@ -68,7 +68,7 @@ def test_charges_in_coulombs():
 
 
 def test_one_hot_currents_are_charges_of_single_pulses():
-    s, states = surrogate(6, 4, edge_time=0.0, rise_time=0.0), random_state(3, 6, 4)
+    s, states = surrogate(6, 4, edge_time=0.0), random_state(3, 6, 4)
     given = s.one_hot_current(states)
     assert given.shape == (3, 6, 4)
     for state, currents in zip(states, given, strict=True):

@@ -34,10 +34,9 @@ inline Vec shortened_slope(Vec time, float lost) {
 }
 
 template <int Q>
-void crosstalk_forward(int64_t batch, int64_t n, const float* time, const float* lost, const float* kernel,
-                       float* out) {
+void crosstalk_forward(int64_t batch, int64_t n, const float* time, float lost, const float* kernel, float* out) {
   const int64_t np = padded(n), width = np + 2 * kReach;
-  const Vec zero{}, start = zero + lost[0];
+  const Vec zero{}, start = zero + lost;
   for (int64_t i = 0; i < n; i += kLanes) {
     const int64_t valid = std::min<int64_t>(kLanes, n - i);
     Vec t[16 * Q];
@@ -46,9 +45,9 @@ void crosstalk_forward(int64_t batch, int64_t n, const float* time, const float*
       const float* row = time + b * width + i + kReach;
       Vec m[16], neighbour[4];
       for (int k = 0; k < 4; ++k) neighbour[k] = load(row + kOffsets[k]);
-      m[0] = shortened(load(row), lost[1]);
+      m[0] = shortened(load(row), lost);
       minima(m, neighbour);
-      if (lost[0] != 0.0f)
+      if (lost != 0.0f)
         for (int c = 0; c < 16; ++c) m[c] -= m[c] > zero ? start : zero;
       for (int q = 0; q < Q; ++q) {
         Vec even = m[0] * t[q], odd = m[1] * t[Q + q];
@@ -119,7 +118,7 @@ extern "C" {
     default: return 1;         \
   }
 
-// Features [batch, Q, n]: see crosstalk.py. `lost` is at the start and at the end, `kernel` [16, Q, padded n].
+// Features [batch, Q, n]: see crosstalk.py. `kernel` is [16, Q, padded n].
 int fg_crosstalk_forward(int64_t batch, int64_t n, int64_t q, const float* time, const float* lost,
                          const float* kernel, float* out) {
   const int64_t width = padded(n) + 2 * kReach;
@@ -127,7 +126,7 @@ int fg_crosstalk_forward(int64_t batch, int64_t n, int64_t q, const float* time,
   for (int64_t b = 0; b < batch; b += kChunk) {
     const int64_t chunk = std::min(kChunk, batch - b);
     widen(time + b * n, chunk, n, width, around.data());
-#define FG_CALL(Q) crosstalk_forward<Q>(chunk, n, around.data(), lost, kernel, out + b * Q * n)
+#define FG_CALL(Q) crosstalk_forward<Q>(chunk, n, around.data(), *lost, kernel, out + b * Q * n)
     FG_FOR_PRODUCTS(FG_CALL)
 #undef FG_CALL
   }
@@ -142,7 +141,7 @@ int fg_crosstalk_backward(int64_t batch, int64_t n, int64_t q, const float* time
     const int64_t chunk = std::min(kChunk, batch - b);
     widen(time + b * n, chunk, n, width, around.data());
 #define FG_CALL(Q) \
-  crosstalk_backward<Q>(chunk, n, around.data(), lost[1], kernel, gradient + b * Q * n, passed.data(), all)
+  crosstalk_backward<Q>(chunk, n, around.data(), *lost, kernel, gradient + b * Q * n, passed.data(), all)
     FG_FOR_PRODUCTS(FG_CALL)
 #undef FG_CALL
     // rows beyond the last one have no pulses, and what is passed to or from outside the array is zero or left out
