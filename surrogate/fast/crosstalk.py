@@ -22,9 +22,10 @@ def crosstalk_features(duration: Tensor, lost: float, kernel: Tensor) -> Tensor:
     its end, in its last pattern."""
     rows = duration.shape[-1]
     around = pad(duration, (REACH, REACH))
-    minima = [duration - (duration.clamp_max(lost) if lost > 0 else (duration > 0) * lost)]
+    minima = [duration]
     for offset in OFFSETS:
         other = around[..., REACH + offset : REACH + offset + rows]
         minima += [torch.where(m < other, m, other) for m in minima]
     together = torch.stack(minima, dim=-2)
-    return torch.einsum("...cn,ncq->...qn", together - (together > 0) * lost, kernel)
+    edges = (together > 0) * (1 + (together == duration[..., None, :]).to(duration))
+    return torch.einsum("...cn,ncq->...qn", together - lost * edges, kernel)
