@@ -169,7 +169,7 @@ def fast_agreement(surrogate: Surrogate, data: DataSet, runs: NDArray[np.int64])
     """SER in dB of the fast engine (the one that trains networks) against the same SPICE runs."""
     state = surrogate.states(data.cells)
     predicted = np.empty_like(data.charge[runs])
-    engine = surrogate.tile_engine(state.shape[1])
+    engine = surrogate.tile_engine(state.shape[1], state)
     with torch.no_grad():
         for row, k in enumerate(runs):
             tile = state[data.weights_index[k]][None, None].float()

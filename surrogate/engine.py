@@ -46,8 +46,8 @@ class Engine(ABC):
         """Currents [b, N, M] that reading arrays of ``state`` [b, N, M] one row at a time shows."""
 
     @abstractmethod
-    def tile_engine(self, rows: int, low: float, high: float) -> TileEngine:
-        """What layers on arrays of ``rows`` compute with, for states ``low`` … ``high``."""
+    def tile_engine(self, rows: int, low: float, high: float, typical: Tensor) -> TileEngine:
+        """What layers on arrays of ``rows`` compute with, for states ``low`` … ``high``, distributed as ``typical``."""
 
 
 class MosEngine(Engine):
@@ -67,9 +67,9 @@ class MosEngine(Engine):
         eye = torch.eye(rows, dtype=state.dtype).repeat(len(state), 1)
         return pattern_currents(unflatten(self.shared), state.repeat_interleave(rows, dim=0), eye).reshape(state.shape)
 
-    def tile_engine(self, rows: int, low: float, high: float) -> TileEngine:
+    def tile_engine(self, rows: int, low: float, high: float, typical: Tensor) -> TileEngine:
         """See :class:`Engine`."""
-        return FastEngine(unflatten(self.shared), rows, low, high, suitable_accuracy(rows))
+        return FastEngine(unflatten(self.shared), rows, low, high, typical, suitable_accuracy(rows))
 
 
 class LinearEngine(Engine):
@@ -92,7 +92,7 @@ class LinearEngine(Engine):
         """See :class:`Engine`."""
         return effective_matrix(state, torch.exp(self.shared))
 
-    def tile_engine(self, rows: int, low: float, high: float) -> TileEngine:
+    def tile_engine(self, rows: int, low: float, high: float, typical: Tensor) -> TileEngine:
         """See :class:`Engine`; any size, any conductance."""
         return LinearTiles(torch.exp(self.shared))
 

@@ -39,6 +39,13 @@ def pulse_codes(x: Tensor, bits: int) -> Tensor:
     return clipped + (torch.round(clipped * top) / top - clipped).detach()
 
 
+def typical_currents(settings: TileSettings) -> Tensor:
+    """Target currents [N, 200] A of normally distributed weights clipped at three standard deviations."""
+    quantile = torch.linspace(0.005, 0.995, 100, dtype=torch.float64)
+    weight = (torch.special.ndtri(quantile) / 3).expand(settings.rows, -1)
+    return pair_currents(weight, 1.0, settings.currents)
+
+
 class AnalogLinear(nn.Module):
     """y = x·W + b on R×C tiles, with x in 0..1 as pulse widths of ``settings.bits`` bits.
 
@@ -62,7 +69,6 @@ class AnalogLinear(nn.Module):
         super().__init__()
         self.surrogate, self.settings = surrogate, settings
         self.inverse = inverse_curve(surrogate, settings.currents, settings.rows)
-        self.tiles = surrogate.tile_engine(settings.rows)
         self.weight = nn.Parameter(weight.detach().clone())
         self.bias = nn.Parameter(bias.detach().clone())
         self.register_buffer("span", weight.detach().abs().max())
@@ -71,6 +77,7 @@ class AnalogLinear(nn.Module):
         pairs = settings.columns // 2
         self.row_tiles = -(-weight.shape[0] // settings.rows)
         self.column_tiles = -(-weight.shape[1] // pairs)
+        self.tiles = surrogate.tile_engine(settings.rows, self.inverse(typical_currents(settings)))
 
     def durations(self, x: Tensor) -> Tensor:
         """Pulse widths [b, R, N] (in units of t_max) of inputs [b, in] in 0..1; unused rows are idle."""

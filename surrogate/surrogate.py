@@ -124,10 +124,10 @@ class Surrogate:
             current = self.engine.one_hot_currents(arrays)
         return (current * self.current_scale).reshape(state.shape)
 
-    def tile_engine(self, rows: int) -> TileEngine:
-        """The fast engine for arrays of ``rows``, whose states may leave the domain a little while training."""
-        margin = 4 * STATE_MARGIN
-        return self.engine.tile_engine(rows, self.domain.state_min - margin, self.domain.state_max + margin)
+    def tile_engine(self, rows: int, typical: Tensor) -> TileEngine:
+        """The fast engine for arrays of ``rows``, most exact for states distributed as the ``typical`` ones (any
+        shape); states may leave the domain a little while training."""
+        return self.engine.tile_engine(rows, self.domain.state_min, self.domain.state_max, typical)
 
     def with_report(self, report: dict[str, Any]) -> Surrogate:
         """The same surrogate with the report of its cross-validation."""

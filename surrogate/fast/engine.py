@@ -55,12 +55,15 @@ class Plain:
 
 
 class FastEngine:
-    """Charges of tiles of ``rows`` whose states lie in ``low`` … ``high``, as :func:`surrogate.model.charges`."""
+    """Charges of tiles of ``rows`` whose states lie in ``low`` … ``high``, as :func:`surrogate.model.charges`; most
+    exact where states are distributed as the ``typical`` ones (any shape)."""
 
-    def __init__(self, p: Parameters, rows: int, low: float, high: float, accuracy: Accuracy = Accuracy()) -> None:
+    def __init__(
+        self, p: Parameters, rows: int, low: float, high: float, typical: Tensor, accuracy: Accuracy = Accuracy()
+    ) -> None:
         p = p.map(lambda v: v.detach().double())
         self.accuracy = accuracy
-        self.cell = cell_model(p, cell_tables(p, rows, low, high, accuracy.terms, accuracy.drop_terms), low, high)
+        self.cell = cell_model(p, cell_tables(p, rows, low, high, typical, (accuracy.terms, accuracy.drop_terms)))
         self.paths: dict[tuple[torch.dtype, torch.device], Plain | Kernels] = {}
 
     def functions(self, state: Tensor) -> TileFunctions:

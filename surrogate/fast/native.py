@@ -46,7 +46,7 @@ class Kernels:
             *(cell.edge_shift, cell.edge_fall, tables.strength[:, : tables.drop_terms].contiguous()),
         )
         self.floats = (
-            *(cell.gate_row, cell.gate_column, cell.middle_fall, cell.driver, cell.word_line),
+            *(cell.gate_row, cell.gate_column, tables.mean_fall, cell.driver, cell.word_line),
             *(cell.switch, cell.bit_line, cell.sensitivity),
         )
         self.grid = (tables.mean.values.shape[0], tables.mean.low, 1 / tables.mean.step)

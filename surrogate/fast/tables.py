@@ -9,7 +9,7 @@ by how long random pulses spend in each pattern).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -21,6 +21,9 @@ from surrogate.parameters import OFFSETS, Parameters
 PATTERNS = 2 ** len(OFFSETS)
 POINTS = 1024
 """States in a table."""
+
+MARGIN = 1.0
+"""How far the tables reach beyond the states that are expected."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,10 @@ class CellTables:
     """[5, r] the mean kernel, by number of neighbours"""
     fall: Table
     """fall of the cell's own floating gate"""
+    mean_fall: float
+    """its mean: what ``kernel`` takes all floating gates to fall by"""
+    overlap: float
+    """share of a cell's charge that it conducts while a given next row is active"""
 
     @property
     def terms(self) -> int:
@@ -70,19 +77,27 @@ class CellTables:
 
     def to(self, like: Tensor) -> CellTables:
         """The tables in the precision and on the device of ``like``."""
-        return CellTables(*(getattr(self, f.name).to(like) for f in fields(self)))
+        names = ("mean", "functions", "kernel", "strength", "fall")
+        return replace(self, **{name: getattr(self, name).to(like) for name in names})
 
 
-def cell_tables(p: Parameters, rows: int, low: float, high: float, terms: int, drop_terms: int) -> CellTables:
-    """Tables for an array of ``rows`` and states ``low`` … ``high``; ``drop_terms`` ≤ ``terms``."""
-    state = torch.linspace(low, high, POINTS, dtype=torch.float64)
-    shift, kind, count = torch.unique(
-        pattern_shifts(p, rows, middle_fall(low, high)), dim=0, return_inverse=True, return_counts=True
-    )
+def cell_tables(
+    p: Parameters, rows: int, low: float, high: float, typical: Tensor, products: tuple[int, int]
+) -> CellTables:
+    """Tables for an array of ``rows`` and states ``low`` … ``high``, best for states distributed as ``typical``;
+    ``products`` are the terms of the current and those of the drop, not more."""
+    terms, drop_terms = products
+    state = torch.linspace(low - MARGIN, high + MARGIN, POINTS, dtype=torch.float64)
+    mean_fall = gate_fall(typical.detach().double()).mean()
+    shifts = pattern_shifts(p, rows, float(mean_fall))
+    shift, kind, count = torch.unique(shifts, dim=0, return_inverse=True, return_counts=True)
     share = (pattern_share() * count[:, None] / rows).flatten()
     current, slope, loss, curvature = _responses(p, state[:, None] + shift.flatten())
-    f, g = _separate(current, share, terms)
-    growth = current.sum(0) / (current @ share).sum()
+    weight = _distribution(state, typical.detach().double())
+    f, g = _separate(current, weight, share, terms)
+    growth = weight @ current / (weight @ current @ share)
+    next_rows = [k for k, offset in enumerate(OFFSETS) if abs(offset) == 1]
+    next_active = torch.tensor([[float(c >> k & 1) for k in next_rows] for c in range(PATTERNS)]).double().mean(1)
     excess = ((growth - 1) * slope * share) @ g
     mean = torch.stack([current @ share, loss @ share, curvature @ share], dim=1)
     kernel = _subset_coefficients(g.reshape(len(shift), PATTERNS, terms))[kind]
@@ -92,17 +107,14 @@ def cell_tables(p: Parameters, rows: int, low: float, high: float, terms: int, d
         kernel=kernel,
         strength=torch.zeros(len(OFFSETS) + 1, terms, dtype=torch.float64).index_add(0, _active(), kernel.mean(0)),
         fall=_table(state, gate_fall(state)[:, None]),
+        mean_fall=float(mean_fall),
+        overlap=float((share * growth) @ next_active.repeat(len(shift))),
     )
 
 
 def _active() -> Tensor:
     """Number [16] of active neighbours in each pattern."""
     return torch.tensor([bin(c).count("1") for c in range(PATTERNS)])
-
-
-def middle_fall(low: float, high: float) -> float:
-    """Fall of a floating gate in the middle of the range of states."""
-    return float(gate_fall(torch.tensor(0.5 * (low + high), dtype=torch.float64)))
 
 
 def pattern_shifts(p: Parameters, rows: int, fall: float) -> Tensor:
@@ -124,18 +136,28 @@ def pattern_share() -> Tensor:
 
 def _responses(p: Parameters, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Current at states ``x`` without drop, dI/dx, −dI/dy and d²I/dy² for a drop y."""
-    x = x.requires_grad_(True)
-    drop = torch.zeros_like(x, requires_grad=True)
-    current = cell_current(p, x - p.sensitivity.squeeze() * drop, drop).reshape(x.shape)
-    slope, by_drop = torch.autograd.grad(current.sum(), (x, drop), create_graph=True)
-    (curvature,) = torch.autograd.grad(by_drop.sum(), drop)
+    with torch.enable_grad():
+        x = x.requires_grad_(True)
+        drop = torch.zeros_like(x, requires_grad=True)
+        current = cell_current(p, x - p.sensitivity.squeeze() * drop, drop).reshape(x.shape)
+        slope, by_drop = torch.autograd.grad(current.sum(), (x, drop), create_graph=True)
+        (curvature,) = torch.autograd.grad(by_drop.sum(), drop)
     return current.detach(), slope.detach(), -by_drop.detach(), curvature
 
 
-def _separate(values: Tensor, share: Tensor, terms: int) -> tuple[Tensor, Tensor]:
-    """Functions f [U, r] of the state and g [C, r] of the pattern with values [U, C] ≈ f·gᵀ, Σ_c share·g·gᵀ = 1."""
+def _distribution(state: Tensor, typical: Tensor) -> Tensor:
+    """Share [U] of ``typical`` states near each of the grid, and a little everywhere."""
+    step = float(state[1] - state[0])
+    place = ((typical.flatten() - state[0]) / step).round().long().clamp(0, len(state) - 1)
+    count = torch.zeros_like(state).index_add(0, place, torch.ones_like(place, dtype=state.dtype))
+    return 0.99 * count / count.sum() + 0.01 / len(state)
+
+
+def _separate(values: Tensor, weight: Tensor, share: Tensor, terms: int) -> tuple[Tensor, Tensor]:
+    """Functions f [U, r] of the state and g [C, r] of the pattern with values [U, C] ≈ f·gᵀ, Σ_c share·g·gᵀ = 1, best
+    where states have ``weight`` [U]."""
     root = share.sqrt()
-    _, _, v = torch.linalg.svd(values * root, full_matrices=False)
+    _, _, v = torch.linalg.svd(weight.sqrt()[:, None] * values * root, full_matrices=False)
     g = v[:terms].T / root[:, None]
     g = g * torch.where(g.mean(0) < 0, -1.0, 1.0)
     return (values * share) @ g, g

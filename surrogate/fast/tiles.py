@@ -16,12 +16,9 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from surrogate.fast.lookup import look_up
-from surrogate.fast.tables import CellTables, middle_fall
+from surrogate.fast.tables import CellTables
 from surrogate.model import array_edge, differences_along_row
 from surrogate.parameters import Parameters
-
-OVERLAP = 2 / 3
-"""Share of a row's active time for which a neighbour is active too, for random durations."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +33,6 @@ class CellModel:
     gate_row: float
     gate_column: float
     """share of a next row's fall that shifts a cell, on average over its pulse"""
-    middle_fall: float
     driver: float
     word_line: float
     switch: float
@@ -50,16 +46,15 @@ class CellModel:
         return replace(self, tables=self.tables.to(like), edge_shift=shift, edge_fall=fall)
 
 
-def cell_model(p: Parameters, tables: CellTables, low: float, high: float) -> CellModel:
-    """Model of cells with shared parameters ``p`` and states ``low`` … ``high``."""
+def cell_model(p: Parameters, tables: CellTables) -> CellModel:
+    """Model of cells with shared parameters ``p``."""
     edge = array_edge(p, tables.kernel.shape[0])
     return CellModel(
         tables=tables,
         edge_shift=edge.shift.detach(),
         edge_fall=edge.fall.detach(),
         gate_row=float(p.gate_row),
-        gate_column=OVERLAP * float(p.gate_column),
-        middle_fall=middle_fall(low, high),
+        gate_column=tables.overlap * float(p.gate_column),
         driver=float(torch.exp(p.log_driver)),
         word_line=float(torch.exp(p.log_word_line)),
         switch=float(torch.exp(p.log_switch)),
@@ -161,6 +156,6 @@ def _resting_state(cell: CellModel, state: Tensor) -> Tensor:
     """States with all that does not depend on which rows are active."""
     fall = look_up(state, cell.tables.fall)[:, 0]
     base = state + cell.edge_shift[:, None] + cell.edge_fall[:, None] * fall
-    apart = pad(fall - cell.middle_fall, (0, 0, 1, 1))
+    apart = pad(fall - cell.tables.mean_fall, (0, 0, 1, 1))
     base = base + cell.gate_row * differences_along_row(fall)
     return base + cell.gate_column * (apart[..., :-2, :] + apart[..., 2:, :])

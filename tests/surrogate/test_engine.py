@@ -37,7 +37,7 @@ CASES = [(surrogate(), random_state(8, 6)), (linear(), (random_state(8, 6) + 4) 
 @pytest.mark.parametrize(("given", "state"), CASES, ids=list(ENGINES))
 def test_tiles_have_the_charges_of_the_reference(given, state):
     duration = random_duration(9, 8)
-    engine = given.tile_engine(8)
+    engine = given.tile_engine(8, state)
     tiles = engine.tile_charges(duration[:, None].float(), state[None, None].float())[:, 0, 0]
     truth = given.engine.charges(duration, state[None])
     assert float((tiles - truth).abs().max()) < 1e-3 * float(truth.abs().max())

@@ -26,7 +26,7 @@ def built(tmp_path_factory):
 
 
 def engine(rows, accuracy=ACCURACIES[2], **changes):
-    return FastEngine(fitted(**changes), rows, -5.0, 3.0, accuracy)
+    return FastEngine(fitted(**changes), rows, -5.0, 3.0, torch.linspace(-5, 3, 100), accuracy)
 
 
 def results(path, slots, states, durations):
