@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from surrogate.errors import InputError
 from surrogate.fast.clock import mean_clock
 from surrogate.fast.crosstalk import crosstalk_features
 from surrogate.fast.drop import remaining_charge
@@ -68,10 +69,12 @@ class FastEngine:
 
     def functions(self, state: Tensor) -> TileFunctions:
         """Functions of tiles ``state`` u [K, N, M]; to be computed again whenever the states change."""
+        self._check(state.shape[1])
         return self._path(state).functions(state)
 
     def charges(self, tiles: TileFunctions, duration: Tensor) -> Tensor:
         """Charges [K, b, M] (current scale × time scale) of ``duration`` [K, b, N] (time scale)."""
+        self._check(duration.shape[2])
         path, slots = self._path(duration), self.accuracy.slots
         if duration.shape[1] <= CHUNK:
             return path.charges(tiles, duration, slots)
@@ -86,5 +89,10 @@ class FastEngine:
     def _path(self, like: Tensor) -> Plain | Kernels:
         key = (like.dtype, like.device)
         if key not in self.paths:
-            self.paths[key] = (Kernels if usable(like) else Plain)(self.cell.to(like))
+            sizes = (self.accuracy.terms, self.accuracy.drop_terms)
+            self.paths[key] = (Kernels if usable(like, sizes) else Plain)(self.cell.to(like))
         return self.paths[key]
+
+    def _check(self, rows: int) -> None:
+        if rows != len(self.cell.edge_shift):
+            raise InputError(f"tiles of {rows} rows: this engine is for {len(self.cell.edge_shift)}: make another")

@@ -15,9 +15,14 @@ LANES = 8
 """Numbers in a vector of the kernels."""
 
 
-def usable(tensor: Tensor) -> bool:
-    """Whether the kernels exist and can compute with ``tensor``."""
-    return tensor.dtype == torch.float32 and tensor.device.type == "cpu" and library() is not None
+SIZES = {(2, 1), (3, 1), (3, 2), (4, 2), (4, 3), (5, 3)}
+"""Products of current and drop that the kernels are built for."""
+
+
+def usable(tensor: Tensor, sizes: tuple[int, int]) -> bool:
+    """Whether the kernels exist and can compute with ``tensor`` at ``sizes``."""
+    able = tensor.dtype == torch.float32 and tensor.device.type == "cpu" and sizes in SIZES
+    return able and library() is not None
 
 
 class _Cell(ctypes.Structure):

@@ -7,6 +7,7 @@ import torch
 from synthetic import fitted, random_duration, random_state
 
 import surrogate.fast.engine as engine_module
+from surrogate.errors import InputError
 from surrogate.fast.clock import mean_clock
 from surrogate.fast.crosstalk import crosstalk_features
 from surrogate.fast.drop import remaining_charge
@@ -199,6 +200,20 @@ def test_gradients_are_finite_for_states_beyond_the_tables():
     state = torch.tensor([[-30.0, 4.0], [0.0, -8.0]])
     _, *gradients = with_gradients(lambda u, t: fast(fitted(), u, t), state, torch.tensor([[1.0, 0.5], [0.0, 0.0]]))
     assert all(bool(torch.isfinite(g).all()) for g in gradients)
+
+
+def test_other_numbers_of_rows_are_refused():
+    engine = FastEngine(fitted(), 16, LOW, HIGH, TYPICAL)
+    with pytest.raises(InputError, match="8 rows: this engine is for 16"):
+        engine.functions(random_state(1, 8, 6))
+    with pytest.raises(InputError, match="8 rows"):
+        engine.charges(engine.functions(random_state(1, 16, 6)), random_duration(4, 8)[None])
+
+
+def test_sizes_without_a_kernel_take_the_plain_path():
+    state, duration = random_state(9, 4), random_duration(5, 9)
+    single = fast(fitted(), state.float(), duration.float(), Accuracy(3, 3, 2))
+    assert error(single.double(), fast(fitted(), state, duration, Accuracy(3, 3, 2))) < 1e-5
 
 
 def test_tiles_in_a_column_are_tiles_alone():

@@ -72,7 +72,8 @@ def test_fused_is_plain_under_strong_drop(accuracy):
 
 
 def test_the_engine_takes_the_kernels_for_single_precision_on_the_cpu():
-    assert usable(torch.zeros(1)) and not usable(torch.zeros(1, dtype=torch.float64))
+    assert usable(torch.zeros(1), (3, 2)) and not usable(torch.zeros(1), (3, 3))
+    assert not usable(torch.zeros(1, dtype=torch.float64), (3, 2))
     tile, duration = random_state(1, 1, 4, 2), torch.rand(2, 1, 4)
     fast = engine(4)
     fast.tile_charges(duration, tile.float())
@@ -89,12 +90,6 @@ def test_tensors_of_any_layout():
     _, given, given_gradients = results(Kernels(cell), accuracy.slots, *strided)
     assert torch.equal(given, expected)
     assert all(torch.equal(g, e) for g, e in zip(given_gradients, gradients, strict=True))
-
-
-def test_an_expansion_without_a_kernel_is_an_error():
-    fast = engine(4, Accuracy(terms=2, drop_terms=2))
-    with pytest.raises(ValueError, match="no kernel"):
-        fast.functions(random_state(1, 4, 2).float())
 
 
 def test_no_compiler_means_no_library(monkeypatch, tmp_path):
