@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -19,6 +21,12 @@ GOOD = Scores(ser_db=50.0, ser_centred_db=45.0, ser_worst_column_db=46.0, median
 
 def test_verdict_passes_at_the_levels() -> None:
     assert verdict([GOOD], Levels())["passed"]
+    assert verdict([GOOD], Levels(), Levels().ser)["passed"]
+
+
+@pytest.mark.parametrize("ser_db", [-math.inf, 20.0, math.nan])
+def test_verdict_fails_where_the_engine_that_trains_does(ser_db: float) -> None:
+    assert verdict([GOOD], Levels(), ser_db)["failed"] == ["fast_engine_ser"]
 
 
 @pytest.mark.parametrize(
