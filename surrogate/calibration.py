@@ -21,8 +21,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from surrogate.fit_common import FIT_PRECISION
-from surrogate.fit_programmed import RELATIVE_FLOOR, ChargeData, ProgrammedFit, SlotData
+from surrogate.fit_common import FIT_PRECISION, relative_weight
+from surrogate.fit_programmed import ChargeData, ProgrammedFit, SlotData
 from surrogate.least_squares import MIN_SIGMA
 from surrogate.model import charges, pattern_currents
 from surrogate.threads import one_thread_each
@@ -104,7 +104,7 @@ def _evidence(fit: ProgrammedFit, slots: SlotData, totals: ChargeData, time_scal
 
 def _weighted(measured: Tensor, predicted: Tensor, jacobian: Tensor) -> tuple[Tensor, Tensor]:
     """Relative residuals and their Jacobian, over the residuals' rms."""
-    weight = 1 / (RELATIVE_FLOOR * measured.mean() + measured.abs())
+    weight = relative_weight(measured)
     residual = (predicted - measured) * weight
     sigma = residual.square().mean().sqrt().clamp_min(MIN_SIGMA)
     return residual / sigma, jacobian * (weight / sigma)[..., None]

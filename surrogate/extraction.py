@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from surrogate.errors import InputError
-from surrogate.fit_common import FIT_PRECISION, jacobians
+from surrogate.fit_common import FIT_PRECISION, charge_jacobians
 from surrogate.least_squares import Linearisation, Problem, Unknowns, minimise
 from surrogate.model import charges
 from surrogate.surrogate import Surrogate
-from surrogate.threads import in_parallel, one_thread_each
+from surrogate.threads import one_thread_each
 
 Array = NDArray[np.float64]
 
@@ -31,10 +31,6 @@ LEAST_CHARGE = 1e-3
 """Share of full scale below which the model's error falls no further: there SPICE's own errors are."""
 
 _NOTHING = torch.zeros(0, dtype=torch.float64)
-
-CHUNK_ELEMENTS = 150_000
-"""Cell evaluations (observations × slots × rows × columns) of one piece of work: small enough for a core's cache."""
-
 
 @dataclass(frozen=True)
 class States:
@@ -103,7 +99,7 @@ def extract_states(surrogate: Surrogate, duration: Array, charge: Array, noise: 
         problem = _problem(surrogate, time, measured, prior, error)
         solution = minimise(problem, Unknowns(_NOTHING, prior.mean))
         found = solution.unknowns.local
-        predicted, by_shared, by_state, _ = _derivatives(surrogate, time, found, measured, error)
+        predicted, by_shared, by_state, *_ = charge_jacobians(surrogate.shared, found, time, measured, error)
     misfit = float(((predicted - measured) / error).square().mean().sqrt())
     weighted = by_state / (error * max(misfit, 1.0)).square()[:, None]
     precision = torch.einsum("nim,nkm->mik", weighted, by_state) + torch.linalg.inv(prior.covariance)
@@ -119,8 +115,7 @@ def _inherited(surrogate: Surrogate, state: Tensor, by_parameter: Tensor) -> Ten
     if surrogate.covariance is None or surrogate.state_map is None:
         return torch.zeros_like(state)
     known = state.clamp(surrogate.domain.state_min, surrogate.domain.state_max)
-    volts = (surrogate.state_map.inverse(known) - surrogate.state_map.centre) / surrogate.state_map.unit
-    powers = volts.T[..., None] ** torch.arange(surrogate.state_map.coefficients.numel())
+    powers = surrogate.state_map.powers(surrogate.state_map.inverse(known).T)
     change = torch.cat([by_parameter, powers], dim=-1)
     return torch.einsum("mik,kl,mil->im", change, surrogate.covariance, change).clamp_min(0)
 
@@ -131,7 +126,7 @@ def _problem(surrogate: Surrogate, time: Tensor, measured: Tensor, prior: States
             return (charges(surrogate.parameters, point.local[None], time, FIT_PRECISION) - measured) / error
 
     def linearise(point: Unknowns) -> Linearisation:
-        predicted, _, by_state, gradient = _derivatives(surrogate, time, point.local, measured, error)
+        predicted, _, by_state, _, gradient = charge_jacobians(surrogate.shared, point.local, time, measured, error)
         return Linearisation(
             residual=(predicted - measured) / error,
             gradient=Unknowns(_NOTHING, gradient),
@@ -141,27 +136,6 @@ def _problem(surrogate: Surrogate, time: Tensor, measured: Tensor, prior: States
 
     width = prior.covariance.diagonal(dim1=-2, dim2=-1).sqrt().T
     return Problem(residual, linearise, Unknowns(_NOTHING, prior.mean), Unknowns(_NOTHING, width), least_sigma=1.0)
-
-
-def _derivatives(
-    surrogate: Surrogate, time: Tensor, state: Tensor, measured: Tensor, error: Tensor
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Charges [n, M] of ``time`` [n, N] on ``state`` [N, M], their derivatives by the shared parameters [n, M, K] and
-    by the states of their column [n, N, M], and the exact gradient [N, M] of half the squared residuals."""
-    chunk = max(1, CHUNK_ELEMENTS // (time.shape[1] * state.numel()))
-
-    def piece(part: slice) -> tuple[Tensor, ...]:
-        return jacobians(
-            surrogate.shared,
-            state.expand(len(time[part]), *state.shape),
-            lambda p, u: charges(p, u, time[part], FIT_PRECISION),
-            state.shape[1],
-            lambda y: (y - measured[part]) / error[part] ** 2,
-        )
-
-    pieces = in_parallel(piece, [slice(k, k + chunk) for k in range(0, len(time), chunk)])
-    predicted, by_shared, by_state, _, gradient = (list(x) for x in zip(*pieces, strict=True))
-    return torch.cat(predicted), torch.cat(by_shared), torch.cat(by_state), torch.cat(gradient).sum(0)
 
 
 def _check(surrogate: Surrogate, duration: Array, charge: Array) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from surrogate.fit_programmed import RELATIVE_FLOOR, ProgrammedFit, SlotData
+from surrogate.fit_common import relative_weight
+from surrogate.fit_programmed import ProgrammedFit, SlotData
 from surrogate.least_squares import Linearisation, Problem, Unknowns, minimise
 from surrogate.linear import adjoint_nodes, currents, driven_nodes, effective_matrix, eliminate, slopes
 from surrogate.state_map import MAP_TERMS, StateMap
@@ -36,7 +37,7 @@ def fit_linear(slots: SlotData, read_voltage: float) -> ProgrammedFit:
     if not (best > 0 and float(slots.current.max()) > 0):
         raise ValueError("slot currents or conductances: none is positive: nothing to fit")
     state, measured = slots.volts / best, slots.current / scale
-    weight = 1 / (RELATIVE_FLOOR * measured.mean() + measured.abs())
+    weight = relative_weight(measured)
     columns = measured.shape[1]
     runs = [torch.nonzero(slots.matrix == k).flatten() for k in slots.matrix.unique()]
     empty = torch.zeros(0, columns, dtype=torch.float64)

@@ -7,15 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from surrogate.fit_common import FIT_PRECISION, jacobians
+from surrogate.fit_common import FIT_PRECISION, charge_jacobians, charge_parts
 from surrogate.ideal import least_squares_weights
 from surrogate.least_squares import Linearisation, Problem, Solution, Unknowns, minimise
 from surrogate.model import charges
-from surrogate.parameters import Parameters, positions, prior_widths, start_values, unflatten
+from surrogate.parameters import positions, prior_widths, start_values, unflatten
 from surrogate.threads import in_parallel, one_thread_each
-
-CHUNK_ELEMENTS = 150_000
-"""Cell evaluations (observations × slots × rows × columns) of one piece of work: small enough for a core's cache."""
 
 TRIAL_OBSERVATIONS = 20
 TRIAL_ITERATIONS = 6
@@ -77,40 +74,25 @@ def _start(current: Tensor, log_is: float) -> Unknowns:
 
 
 def _problem(time: Tensor, measured: Tensor, start: Unknowns) -> Problem:
-    n, rows = time.shape
-    columns = measured.shape[1]
-    scale = measured.square().mean().sqrt()
-    chunk = max(1, CHUNK_ELEMENTS // (rows * rows * columns))
-    parts = [slice(k, min(k + chunk, n)) for k in range(0, n, chunk)]
-
-    def predict(p: Parameters, state: Tensor, part: slice) -> Tensor:
-        return charges(p, state, time[part], FIT_PRECISION)
-
-    def predict_all(point: Unknowns, part: slice) -> Tensor:
-        with torch.no_grad():
-            return predict(unflatten(point.shared), point.local[None], part)
+    error = measured.square().mean().sqrt().expand_as(measured)
+    parts = charge_parts(len(time), *start.local.shape)
 
     def residual(point: Unknowns) -> Tensor:
-        return (torch.cat(in_parallel(lambda part: predict_all(point, part), parts)) - measured) / scale
+        def piece(part: slice) -> Tensor:
+            with torch.no_grad():
+                return charges(unflatten(point.shared), point.local[None], time[part], FIT_PRECISION)
+
+        return (torch.cat(in_parallel(piece, parts)) - measured) / error
 
     def linearise(point: Unknowns) -> Linearisation:
-        def piece(part: slice) -> tuple[Tensor, ...]:
-            truth = measured[part]
-            return jacobians(
-                point.shared,
-                point.local.expand(truth.shape[0], rows, columns),
-                lambda p, state: predict(p, state, part),
-                columns,
-                lambda y: (y - truth) / scale**2,
-            )
-
-        pieces = in_parallel(piece, parts)
-        predicted, by_shared, by_state, g_shared, g_state = (list(x) for x in zip(*pieces, strict=True))
+        predicted, by_shared, by_state, g_shared, g_state = charge_jacobians(
+            point.shared, point.local, time, measured, error
+        )
         return Linearisation(
-            residual=(torch.cat(predicted) - measured) / scale,
-            gradient=Unknowns(torch.stack(g_shared).sum(0), torch.cat(g_state).sum(0)),
-            jacobian_shared=torch.cat(by_shared) / scale,
-            jacobian_local=torch.cat(by_state) / scale,
+            residual=(predicted - measured) / error,
+            gradient=Unknowns(g_shared, g_state),
+            jacobian_shared=by_shared / error[..., None],
+            jacobian_local=by_state / error[:, None],
         )
 
     mean = Unknowns(start.shared, torch.full_like(start.local, float(start.local.mean())))

@@ -9,15 +9,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from surrogate.fit_common import FIT_PRECISION, jacobians
+from surrogate.fit_common import FIT_PRECISION, jacobians, relative_weight
 from surrogate.least_squares import Linearisation, Problem, Solution, Unknowns, minimise
 from surrogate.model import charges, pattern_currents
 from surrogate.parameters import SIZE, Parameters, positions, prior_widths, start_values, unflatten
-from surrogate.state_map import MAP_TERMS, StateMap
+from surrogate.state_map import StateMap, map_powers
 from surrogate.threads import one_thread_each
-
-RELATIVE_FLOOR = 0.3
-"""Currents well below this share of the mean weigh as if they were that large."""
 
 LOG_INVERSION_STARTS = (-1.5, 0.5, 3.0)
 """ln of mean cell current over specific current tried as starts: weak, moderate and strong inversion."""
@@ -89,9 +86,9 @@ def fit_programmed(slots: SlotData, totals: ChargeData, time_scale: float, lines
     if not scale > 0:
         raise ValueError("slot currents: none is positive: nothing to fit")
     measured = slots.current / scale
-    weight = 1 / (RELATIVE_FLOOR * measured.mean() + measured.abs())
+    weight = relative_weight(measured)
     centre, unit = float(slots.volts.mean()), float(slots.volts.std())
-    powers = ((slots.volts - centre) / unit)[..., None] ** torch.arange(MAP_TERMS)
+    powers = map_powers(slots.volts, centre, unit)
     columns = measured.shape[1]
 
     def states(point: Unknowns) -> Tensor:

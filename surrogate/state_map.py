@@ -10,6 +10,11 @@ from torch import Tensor
 MAP_TERMS = 4
 
 
+def map_powers(volts: Tensor, centre: float, unit: float) -> Tensor:
+    """((V − centre)/unit)^k [..., :data:`MAP_TERMS`] of ``volts`` (any shape)."""
+    return ((volts - centre) / unit)[..., None] ** torch.arange(MAP_TERMS)
+
+
 @dataclass(frozen=True)
 class StateMap:
     """u = Σ c_k ((V − centre)/unit)^k: the stored charge as a monotone function of the idle floating-gate voltage."""
@@ -25,6 +30,10 @@ class StateMap:
         for c in reversed(self.coefficients.unbind(0)):
             total = total * t + c
         return total
+
+    def powers(self, volts: Tensor) -> Tensor:
+        """[..., :data:`MAP_TERMS`] derivatives of the state by the coefficients at ``volts`` (any shape)."""
+        return map_powers(volts, self.centre, self.unit)
 
     def inverse(self, state: Tensor, iterations: int = 30) -> Tensor:
         """Voltage that programs ``state``, V. Raises ``ValueError`` where the map is not invertible there."""

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from surrogate.fit_common import FIT_PRECISION, Evaluate, jacobians
 from surrogate.model import charges
-from surrogate.state_map import MAP_TERMS, StateMap
+from surrogate.state_map import StateMap
 
 Array = NDArray[np.float64]
 
@@ -85,6 +85,5 @@ def charge_variance(shared: Tensor, state_map: StateMap, covariance: Tensor, sta
 def derivatives(shared: Tensor, state_map: StateMap, volts: Tensor, evaluate: Evaluate) -> tuple[Tensor, Tensor]:
     """Predictions y [n, M] of ``evaluate`` for cells programmed to ``volts`` [n, N, M], and their derivatives
     [n, M, SIZE + MAP_TERMS] by the shared parameters and the state map's coefficients."""
-    powers = ((volts - state_map.centre) / state_map.unit)[..., None] ** torch.arange(MAP_TERMS)
     y, by_shared, by_state, _, _ = jacobians(shared, state_map(volts), evaluate, volts.shape[-1], torch.zeros_like)
-    return y, torch.cat([by_shared, torch.einsum("nim,nimk->nmk", by_state, powers)], dim=-1)
+    return y, torch.cat([by_shared, torch.einsum("nim,nimk->nmk", by_state, state_map.powers(volts))], dim=-1)

@@ -18,6 +18,7 @@ SOURCES = Path(__file__).with_name("kernels")
 FLAGS = ("-O3", "-march=native", "-std=c++17", "-fPIC", "-shared")
 MATHS = ("-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros", "-fassociative-math")
 
+
 def library_path() -> Path:
     """Where the built kernels are kept: per user, by a hash of source, flags and processor."""
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fgcosim"

@@ -31,7 +31,7 @@ class _Cell(ctypes.Structure):
         *((name, ctypes.c_float) for name in ("low", "per_step")),
         *((f"{name}_table", ctypes.c_void_p) for name in ("fall", "mean", "function")),
         *((name, ctypes.c_void_p) for name in ("edge_shift", "edge_fall", "strength")),
-        *((name, ctypes.c_float) for name in ("gate_row", "gate_column", "middle_fall", "driver", "word_line")),
+        *((name, ctypes.c_float) for name in ("gate_row", "gate_column", "mean_fall", "driver", "word_line")),
         *((name, ctypes.c_float) for name in ("switch", "bit_line", "sensitivity")),
     )
 

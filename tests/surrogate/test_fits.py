@@ -6,6 +6,7 @@ import pytest
 import torch
 from synthetic import FITTED, decibels, fitted, fitted_flat, random_duration, random_state
 
+from surrogate import fit_common as common_module
 from surrogate import fit_measured as measured_module
 from surrogate.fit_common import jacobians
 from surrogate.fit_measured import fit_measured
@@ -163,7 +164,8 @@ def half_square(problem, at):
 
 
 def test_gradient_of_the_measured_problem(monkeypatch):
-    monkeypatch.setattr(measured_module, "FIT_PRECISION", EXACT)
+    for module in (common_module, measured_module):
+        monkeypatch.setattr(module, "FIT_PRECISION", EXACT)
     duration, charge = measured_data(15, 4, 3)
     time, measured = duration / SECONDS, charge / (AMPERES * SECONDS)
     at = Unknowns(fitted_flat(log_switch=-0.8), random_state(4, 3, seed=6))
@@ -195,7 +197,7 @@ def test_work_in_pieces_gives_the_same_linearisation(monkeypatch):
     duration, charge = measured_data(15, 4, 3)
     at = Unknowns(fitted_flat(), random_state(4, 3, seed=6))
     whole = measured_module._problem(duration / SECONDS, charge / (AMPERES * SECONDS), at).linearise(at)
-    monkeypatch.setattr(measured_module, "CHUNK_ELEMENTS", 4 * 4 * 3 * 4)
+    monkeypatch.setattr(common_module, "CHUNK_ELEMENTS", 4 * 4 * 3 * 4)
     pieces = measured_module._problem(duration / SECONDS, charge / (AMPERES * SECONDS), at).linearise(at)
     torch.testing.assert_close(pieces.residual, whole.residual, rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(pieces.gradient.shared, whole.gradient.shared, rtol=1e-2, atol=1e-4)

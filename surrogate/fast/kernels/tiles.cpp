@@ -11,7 +11,7 @@ struct Cell {
   const float *fall_table, *mean_table, *function_table;  // [points, 8], [points, 8], [points, 2 × kVecs × 8]
   const float *edge_shift, *edge_fall;                    // [rows]
   const float* strength;                                  // [5, D]: kernels by number of active neighbours
-  float gate_row, gate_column, middle_fall, driver, word_line, switch_resistance, bit_line, sensitivity;
+  float gate_row, gate_column, mean_fall, driver, word_line, switch_resistance, bit_line, sensitivity;
 };
 
 }  // extern "C"
@@ -63,7 +63,7 @@ void resting_states(const Cell& cell, const float* fall, const float* state, int
   const int64_t n = cell.rows, m = cell.columns;
   const float *f = fall + i * m, *above = i ? f - m : nullptr, *below = i + 1 < n ? f + m : nullptr;
   float* out = base + i * m;
-  const float apart = cell.gate_column * cell.middle_fall * static_cast<float>((above != nullptr) + (below != nullptr));
+  const float apart = cell.gate_column * cell.mean_fall * static_cast<float>((above != nullptr) + (below != nullptr));
   const float fixed = cell.edge_shift[i] - apart, gain = cell.edge_fall[i];
   for (int64_t j = 0; j < m; ++j)
     out[j] = state[i * m + j] + fixed + gain * f[j] + cell.gate_row * along_row(f + j, j, m);
