@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.errors import InputError
+from cosim.process import LimitExceeded, run_limited
 from cosim.rawfile import read_raw
 
 OLDEST = 39
+VERSION_TIMEOUT_S = 30.0
 INSTALL_HINT = "install it (Debian, Ubuntu: sudo apt-get install ngspice) or set FGCOSIM_NGSPICE to its path"
 _FATAL = re.compile(
     r"singular matrix|timestep too small|simulation\(s\) aborted|doanalyses:|no convergence|unknown (?:subckt|model)|"
@@ -34,8 +35,10 @@ class Ngspice:
     path: str
     version: int
     klu: bool
-    trtol: float = 7.0
+    trtol: float = 30.0
     """ngspice's factor on the estimated truncation error: larger means fewer time points."""
+    monolithic: bool = False
+    """Simulate every array as a whole, never split into blocks of columns."""
 
     @property
     def name(self) -> str:
@@ -44,19 +47,20 @@ class Ngspice:
 
     @property
     def label(self) -> str:
-        """Name and solver, e.g. ``ngspice-46 KLU``."""
-        return f"{self.name} KLU" if self.klu else self.name
+        """Name, solver and method, e.g. ``ngspice-46 KLU`` or ``ngspice-39 monolithic``."""
+        return self.name + (" KLU" if self.klu else "") + (" monolithic" if self.monolithic else "")
 
     def options(self) -> dict[str, float | str | None]:
-        """Simulator options of a campaign: 80 dB against much tighter ones, 73 dB with ``trtol`` 20
-        (``scripts/bench_spice``).
+        """Simulator options of a campaign: better than 90 dB against much tighter ones (``scripts/bench_spice``).
 
-        One thread: ngspice's own OpenMP slows these circuits down. Gear, because the trapezoidal rule makes the
-        currents through the coupling capacitors ring. The charge of a floating gate is some 1e-15 C.
+        One thread: ngspice's own OpenMP slows these circuits down. Gear of order 1 (backward Euler), because the
+        trapezoidal rule makes the currents through the coupling capacitors ring, and order 2 rings a little, too: with
+        charges integrated afterwards by the trapezoidal rule, order 1 is 15 dB better at fewer time points. The charge
+        of a floating gate is some 1e-15 C.
         """
         options: dict[str, float | str | None] = {
-            "num_threads": 1, "method": "gear", "gmin": 1e-15, "reltol": 1e-4, "abstol": 1e-14, "vntol": 1e-7,
-            "chgtol": 1e-15, "trtol": self.trtol,
+            "num_threads": 1, "method": "gear", "maxord": 1, "trtol": self.trtol, "gmin": 1e-15, "reltol": 1e-4,
+            "abstol": 1e-14, "vntol": 1e-7, "chgtol": 1e-15,
         }  # fmt: skip
         if self.klu:
             options["klu"] = None
@@ -72,8 +76,9 @@ class RunFailure(Exception):
         self.log = log
 
 
-def find_ngspice() -> Ngspice:
-    """The binary that ``FGCOSIM_NGSPICE`` names, else ``ngspice`` on the path.
+def find_ngspice(monolithic: bool = False) -> Ngspice:
+    """The binary that ``FGCOSIM_NGSPICE`` names, else ``ngspice`` on the path; it simulates whole arrays where
+    ``monolithic``.
 
     Raises :class:`InputError` with the remedy where there is none or it is older than release 39.
     """
@@ -83,19 +88,18 @@ def find_ngspice() -> Ngspice:
         raise InputError(f"ngspice: '{wanted}' not found: {INSTALL_HINT}")
     path = str(Path(found).absolute())  # decks run in folders of their own
     try:
-        text = subprocess.run(
-            [path, "--version"], capture_output=True, text=True, errors="replace", timeout=30, check=False,
-            stdin=subprocess.DEVNULL,
-        ).stdout  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired) as error:
+        text = run_limited([path, "--version"], Path.cwd(), os.environ, VERSION_TIMEOUT_S).output
+    except OSError as error:
         raise InputError(f"ngspice: {path} does not run ({error}): {INSTALL_HINT}") from None
+    except LimitExceeded as limit:
+        raise InputError(f"ngspice: {path} --version {limit.reason}: {INSTALL_HINT}") from None
     match = re.search(r"ngspice-(\d+)", text)
     if not match:
         raise InputError(f"ngspice: {path} --version names no release: {INSTALL_HINT}")
     version = int(match.group(1))
     if version < OLDEST:
         raise InputError(f"ngspice: {path} is release {version}, at least {OLDEST} is needed: {INSTALL_HINT}")
-    return Ngspice(path=path, version=version, klu="KLU" in text)
+    return Ngspice(path=path, version=version, klu="KLU" in text, monolithic=monolithic)
 
 
 def run_deck(engine: Ngspice, deck: str, timeout_s: float, keep: Path | None = None) -> dict[str, NDArray[np.float64]]:
@@ -109,23 +113,20 @@ def run_deck(engine: Ngspice, deck: str, timeout_s: float, keep: Path | None = N
         if keep is not None:
             keep.parent.mkdir(parents=True, exist_ok=True)
             keep.write_text(deck, encoding="utf-8")
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "LC_ALL": "C"}
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_THREAD_LIMIT": "1", "LC_ALL": "C"}
+        command = [engine.path, "-n", "-b", "-r", str(raw_path), str(deck_path)]
         try:
-            done = subprocess.run(
-                [engine.path, "-n", "-b", "-r", str(raw_path), str(deck_path)],
-                capture_output=True, text=True, errors="replace", timeout=timeout_s, check=False, env=environment,
-                cwd=folder, stdin=subprocess.DEVNULL,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            raise RunFailure(f"did not finish within {timeout_s:.0f} s") from None
+            done = run_limited(command, Path(folder), environment, timeout_s)
+        except LimitExceeded as limit:
+            raise RunFailure(limit.reason, limit.output) from None
         except OSError as error:
             raise RunFailure(f"could not be started: {error}") from None
-        log = done.stdout + done.stderr
+        log = done.output
         fatal = next((line for line in log.splitlines() if _FATAL.search(line) and not _TITLE.match(line)), None)
         if fatal is not None:
             raise RunFailure(f"reported '{fatal.strip()[:120]}'", log)
-        if done.returncode != 0:
-            raise RunFailure(f"ended with status {done.returncode}", log)
+        if done.status != 0:
+            raise RunFailure(f"ended with status {done.status}", log)
         try:
             return read_raw(raw_path)
         except (OSError, ValueError) as error:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cosim.errors import InputError
 from cosim.ngspice import Ngspice
-from cosim.sample import simulate
+from cosim.simulate import simulate
 from netlists.design import Design, ResistiveCell
 
 POINTS = 48

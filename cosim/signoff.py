@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cosim.campaign import simulate_many
-from cosim.dataset import DataSet
+from cosim.dataset import DataSet, save_dataset
 from cosim.errors import InputError
 from cosim.ngspice import Ngspice
+from cosim.provenance import network_hash, of_surrogate
 from netlists.design import Design
 from netlists.stimulus import t_stop
 from surrogate.digits import Images
@@ -28,13 +29,12 @@ Array = NDArray[np.float64]
 Progress = Callable[[int, int], None]
 
 
-SIGN_OFF_TRTOL = 20.0
-"""Fewer time points than in a campaign, still 73 dB against tight tolerances (``scripts/bench_spice``)."""
-
-
 @dataclass(frozen=True)
 class SignOff:
-    """What SPICE says of a network: ``summary`` for JSON, and all column charges [k, M] C, SPICE's and predicted."""
+    """What SPICE says of a network: ``summary`` for JSON, and all column charges [k, M] C, SPICE's and predicted.
+
+    The runs of layer k are a data set of their own, ``layer-k/data.h5`` in the sign-off's folder.
+    """
 
     summary: dict[str, Any]
     charge: Array
@@ -50,19 +50,21 @@ def sign_off(
     folder: Path,
     workers: int | None = None,
     progress: Progress = lambda done, total: None,
+    scheduler: str | None = None,
 ) -> SignOff:
     """Run ``images`` through ``network`` with every array in ngspice and the rest in torch.
+
+    The VMMs are executed by ``workers`` threads here or by the Dask cluster behind the address ``scheduler``.
 
     Later layers get what the SPICE results of the layers before them give. Raises ``InputError`` where surrogate and
     design do not belong together, ``SimulationError`` where a VMM fails.
     """
     if surrogate.provenance.get("design_hash") != design.hash:
         raise InputError("signoff: the surrogate was fitted to another design: sign off with its own design file")
-    engine = replace(engine, trtol=SIGN_OFF_TRTOL)
     count = len(images.label)
     layers = analog_layers(network)
     total = sum(layer.row_tiles * layer.column_tiles for layer in layers) * count
-    truth, predicted, energy, done = [], [], [], 0
+    truth, predicted, energy, hashes, done = [], [], [], {}, 0
     given = images.pixels
     with torch.no_grad():
         surrogate_class = network(images.pixels).argmax(-1)
@@ -72,7 +74,11 @@ def sign_off(
                 progress(before + finished, total)
 
             where = folder / f"layer-{k}"
-            charge, expected, data = _layer_charges(design, surrogate, layer, given, engine, where, workers, report)
+            charge, expected, data = _layer_charges(
+                design, surrogate, layer, given, engine, where, workers, report, scheduler
+            )
+            save_dataset(data, where / "data.h5")
+            hashes[f"layer_{k}"] = data.hash
             done += len(data)
             truth.append(charge.reshape(-1, charge.shape[-1]))
             predicted.append(expected.reshape(-1, charge.shape[-1]))
@@ -96,6 +102,11 @@ def sign_off(
         "energy_per_vmm_j": float(joules.mean()),
         "energy_per_image_j": float(joules.sum() / count),
         "time_per_vmm_s": t_stop(design),
+        "provenance": replace(
+            of_surrogate(surrogate, network=network_hash(network.state_dict()), **hashes),
+            simulator=engine.label,
+            options=engine.options(),
+        ).as_dict(),
     }
     return SignOff(summary, q, p)
 
@@ -109,6 +120,7 @@ def _layer_charges(
     folder: Path,
     workers: int | None,
     progress: Progress,
+    scheduler: str | None,
 ) -> tuple[Array, Array, DataSet]:
     """Charges [b, R, C, M] C of one layer in SPICE and as the surrogate predicts them, and the campaign."""
     if surrogate.state_map is None:
@@ -124,6 +136,6 @@ def _layer_charges(
     duration = np.round(widths.double().numpy() * top) / top * design.read.t_max
     per_tile = np.repeat(duration[:, :, None], c, axis=2).reshape(b * r * c, settings.rows)
     matrix = np.tile(np.arange(r * c), b)
-    data = simulate_many(tile_design, volts, per_tile, matrix, engine, folder, workers, progress)
+    data = simulate_many(tile_design, volts, per_tile, matrix, engine, folder, workers, progress, scheduler)
     expected = layer.column_charges(widths, states).double().numpy() * surrogate.current_scale * surrogate.time_scale
     return data.charge.reshape(b, r, c, -1), expected, data

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import zipfile
+import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cosim.errors import InputError, SimulationError
+from cosim.ladder import LADDER
 from cosim.ngspice import Ngspice, RunFailure, run_deck
-from cosim.sample import LADDER, vmm_deck
+from cosim.npz import read_npz
+from cosim.provenance import of_simulation
+from cosim.whole import vmm_deck
 from netlists.design import Design, MosCell
 from netlists.stimulus import check_durations, t_start
 from surrogate.atomic import replacing
 
 MAX_GATES = 4
 TIMEOUT_S = 600.0
+MAX_BYTES = 500_000_000
+"""Largest waveforms that are read, unpacked."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,8 @@ class Waveforms:
     """[N] s"""
     pulse_start: float
     """Time at which the leading edges are half-way, s: durations count from here."""
+    provenance: str = "{}"
+    """Where they come from (:class:`cosim.provenance.Provenance`), as JSON."""
 
     @property
     def slot_ends(self) -> NDArray[np.float64]:
@@ -78,6 +86,7 @@ def record_waveforms(
         clamp=sign * np.stack([vectors[f"i(vclamp_{j})"] for j in range(columns)]),
         duration=duration,
         pulse_start=t_start(design) + 0.5 * design.read.t_edge,
+        provenance=json.dumps(of_simulation(design, engine).as_dict()),
     )
     _save(waves, path)
     return waves
@@ -86,18 +95,39 @@ def record_waveforms(
 def load_waveforms(path: Path) -> Waveforms:
     """Read what :func:`record_waveforms` wrote. Raises :class:`InputError` on missing or damaged files."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            waves = Waveforms(
-                time=file["time"], driver=file["driver"], gate=file["gate"], gate_index=file["gate_index"],
-                clamp=file["clamp"], duration=file["duration"], pulse_start=float(file["pulse_start"]),
-            )  # fmt: skip
-    except (OSError, ValueError, TypeError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: no readable waveforms ({type(error).__name__}): record them again") from None
-    points, lines = len(waves.time), len(waves.duration)
-    shapes = {waves.driver.shape == (lines, points), waves.gate.shape == (len(waves.gate_index), points)}
-    if shapes != {True} or waves.clamp.shape[1:] != (points,):
-        raise InputError(f"{path}: waveforms of different lengths: record them again")
+        arrays = read_npz(path, _ARRAYS, MAX_BYTES, optional=("provenance",))
+        waves = Waveforms(
+            **{name: _as(np.float64, arrays[name]) for name in _REALS},
+            gate_index=_as(np.int64, arrays["gate_index"]), pulse_start=float(arrays["pulse_start"]),
+            provenance=str(arrays.get("provenance", "{}")),
+        )  # fmt: skip
+        _check(waves)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path}: no readable waveforms ({str(error)[:100]}): record them again") from None
     return waves
+
+
+_REALS = ("time", "driver", "gate", "clamp", "duration")
+_ARRAYS = (*_REALS, "gate_index", "pulse_start")
+
+
+def _as(kind: type, array: NDArray[Any]) -> NDArray[Any]:
+    return array.astype(kind, casting="safe")
+
+
+def _check(waves: Waveforms) -> None:
+    """Raise ``ValueError`` unless all belongs to one time axis and is finite."""
+    if not waves.time.ndim == waves.duration.ndim == 1 or len(waves.time) < 2 or not (np.diff(waves.time) >= 0).all():
+        raise ValueError("no time axis")
+    points = len(waves.time)
+    wanted = {"driver": (len(waves.duration), points), "gate": (len(waves.gate_index), points),
+              "gate_index": (len(waves.gate), 2), "clamp": (len(waves.clamp), points)}  # fmt: skip
+    for name, shape in wanted.items():
+        if getattr(waves, name).shape != shape:
+            raise ValueError(f"{name} {getattr(waves, name).shape}, expected {shape}")
+    for values in (waves.time, waves.driver, waves.gate, waves.clamp, waves.duration, waves.pulse_start):
+        if not np.isfinite(values).all():
+            raise ValueError("holds values that are not finite")
 
 
 def _gates(design: Design) -> list[tuple[int, int]]:

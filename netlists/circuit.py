@@ -12,8 +12,8 @@ from PySpice.Spice.Netlist import Circuit, SubCircuit
 
 from netlists.design import Design, MosCell
 from netlists.devices import DIFFUSION_LENGTH_M, MODEL_CARDS, MODEL_NAMES
-from netlists.elements import GROUND, Capacitor, ChargeSource, Resistor, Terminal, Transistor
-from netlists.graph import SHORT_OHMS
+from netlists.elements import Capacitor, ChargeSource, Resistor, Terminal, Transistor
+from netlists.graph import SHORT_OHMS, oriented
 from netlists.stimulus import check_durations, t_start
 
 logging.getLogger("PySpice").setLevel(logging.ERROR)
@@ -74,8 +74,8 @@ def undriven_circuit(design: Design, graph: nx.MultiGraph) -> Circuit:
     shared = _shared_values(graph)
     for name, value in shared.items():
         circuit.parameter(name, repr(value))
-    charges = {a: e.volts for a, b, e in _edges(graph) if isinstance(e, ChargeSource)}
-    for a, b, element in _edges(graph):
+    charges = {a: e.volts for a, b, e in oriented(graph) if isinstance(e, ChargeSource)}
+    for a, b, element in oriented(graph):
         if isinstance(element, Resistor) and element.ohms <= SHORT_OHMS:
             circuit.V(element.name, a, b, 0)  # a tiny resistance would turn rounding errors of volts into amperes
         elif isinstance(element, Resistor):
@@ -90,12 +90,6 @@ def undriven_circuit(design: Design, graph: nx.MultiGraph) -> Circuit:
         elif isinstance(element, Terminal) and element.role == "clamp":
             _clamp(circuit, element.index)
     return circuit
-
-
-def _edges(graph: nx.MultiGraph):  # type: ignore[no-untyped-def]
-    """Edges with their nets in the order they were added, ground last."""
-    for a, b, element in graph.edges(data="element"):
-        yield (b, a, element) if a == GROUND else (a, b, element)
 
 
 def _parameter_of(element_name: str) -> str:
@@ -116,7 +110,7 @@ def _parameters(circuit: Circuit, design: Design) -> None:
     for name, value in (
         ("v_idle", design.v_idle),
         ("v_active", design.v_active),
-        ("v_bulk", design.read.voltage if isinstance(design.cell, MosCell) and design.cell.channel == "p" else 0.0),
+        ("v_bulk", design.v_bulk),
         ("t_start", t_start(design)),
         ("t_edge", design.read.t_edge),
     ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -37,14 +38,15 @@ def deck_text(
     temperature_k: float,
     measure: Sequence[str] = (),
 ) -> str:
-    """A complete deck. An option of value ``None`` is a bare flag.
+    """A complete deck. An option of value ``None`` is a bare flag; ``save`` names vectors as the raw file will.
 
     ``measure`` are the bodies of ``.meas tran`` lines, what ngspice prints where the deck is run by hand.
     """
     lines = [str(circuit).rstrip()]
     words = [name if value is None else f"{name}={value}" for name, value in options.items()]
     lines.append(f".options temp={temperature_k - 273.15:.6g} " + " ".join(words))
-    lines.extend(f".save {' '.join(save[k : k + 8])}" for k in range(0, len(save), 8))
+    saved = [re.sub(r"^i\((@.*)\)$", r"\1", name) for name in save]
+    lines.extend(f".save {' '.join(saved[k : k + 8])}" for k in range(0, len(saved), 8))
     lines.extend(f".meas tran {body}" for body in measure)
     lines.extend([analysis.card(), ".end", ""])
     return "\n".join(lines)

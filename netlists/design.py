@@ -169,6 +169,11 @@ class Design(_Section):
         return 0.0 if self._pulls_down else self.read.voltage
 
     @property
+    def v_bulk(self) -> float:
+        """Voltage of the transistors' bulk, V: that of the highest line for p-channel cells."""
+        return self.read.voltage if isinstance(self.cell, MosCell) and self.cell.channel == "p" else 0.0
+
+    @property
     def _pulls_down(self) -> bool:
         return isinstance(self.cell, ResistiveCell) or self.cell.channel == "n"
 

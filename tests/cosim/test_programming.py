@@ -6,7 +6,7 @@ import pytest
 from cosim import programming
 from cosim.errors import InputError
 from cosim.programming import ReadCurve, read_curve
-from cosim.sample import simulate
+from cosim.simulate import simulate
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,8 @@ import subprocess
 import numpy as np
 import pytest
 
-from cosim.sample import simulate, vmm_deck
+from cosim.simulate import simulate
+from cosim.whole import vmm_deck
 from netlists.errors import InputError
 
 NO_COUPLING = {

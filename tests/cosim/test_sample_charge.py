@@ -7,7 +7,8 @@ import pytest
 from PySpice.Spice.Netlist import Circuit
 
 from cosim.ngspice import run_deck
-from cosim.sample import simulate, vmm_deck
+from cosim.simulate import simulate
+from cosim.whole import vmm_deck
 from netlists.deck import Transient, deck_text
 from netlists.devices import DIFFUSION_LENGTH_M, MODEL_CARDS, MODEL_NAMES
 from netlists.elements import GROUND, Capacitor
