@@ -30,6 +30,7 @@ def test_every_example_runs(tmp_path: Path) -> None:
     shims = tmp_path / "bin"
     shims.mkdir()
     _shim(shims / "fgcosim", f'exec "{sys.executable}" -W ignore -m cosim.cli "$@"')
+    _shim(shims / "dask", f'exec "{sys.executable}" -W ignore -m dask "$@"')
     if os.environ.get("FGCOSIM_NGSPICE"):
         _shim(shims / "ngspice", f'exec "{os.environ["FGCOSIM_NGSPICE"]}" "$@"')
     environment = {**os.environ, "PATH": f"{shims}{os.pathsep}{os.environ['PATH']}"}
