@@ -22,6 +22,10 @@ app = typer.Typer(
 Design = Annotated[str, typer.Argument(help="Design file (*.yaml) or the name of a built-in design.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="File or folder to write.")]
 Workers = Annotated[int | None, typer.Option(help="Parallel processes; all cores by default.", min=1)]
+Scheduler = Annotated[
+    str | None, typer.Option(help="Address of a Dask scheduler (tcp://HOST:PORT) whose workers do the SPICE runs.")
+]
+Monolithic = Annotated[bool, typer.Option("--monolithic", help="Simulate whole arrays, never blocks of columns.")]
 SurrogateFile = Annotated[Path, typer.Argument(help="Surrogate (*.safetensors).")]
 
 
@@ -32,9 +36,11 @@ def run(
     seeds: Annotated[int, typer.Option(help="Networks to train.", min=1)] = 3,
     images: Annotated[int, typer.Option(help="Test images signed off in SPICE.", min=1, max=540)] = 20,
     workers: Workers = None,
+    scheduler: Scheduler = None,
+    monolithic: Monolithic = False,
 ) -> None:
     """All of it: campaign, fit, cross-validation, retraining, sign-off and report."""
-    _finish(commands.run_all(design, out, seeds, images, workers, Stages()))
+    _finish(commands.run_all(design, out, seeds, images, workers, Stages(), scheduler, monolithic))
 
 
 @app.command()
@@ -43,12 +49,16 @@ def simulate(
     out: Out,
     vmms: Annotated[int, typer.Option(help="Random VMMs to simulate.", min=1)] = 1,
     durations: Annotated[Path | None, typer.Option(help="CSV with header T_0,…: pulse widths in s.")] = None,
-    decks: Annotated[Path | None, typer.Option(help="Folder that keeps every deck.")] = None,
+    decks: Annotated[Path | None, typer.Option(help="Folder of samples and decks (first runs, failed ones).")] = None,
     seed: Annotated[int, typer.Option(help="Seed of cells and durations.")] = 0,
     workers: Workers = None,
+    scheduler: Scheduler = None,
+    monolithic: Monolithic = False,
 ) -> None:
     """Simulate VMMs of one array with random weights in ngspice and write durations and charges as CSV."""
-    _finish(commands.simulate_csv(design, out, vmms, durations, decks, seed, workers, Stages()))
+    _finish(
+        commands.simulate_csv(design, out, vmms, durations, decks, seed, workers, Stages(), scheduler, monolithic)
+    )
 
 
 @app.command()
@@ -57,9 +67,21 @@ def generate(
     out: Out,
     seed: Annotated[int, typer.Option(help="Seed of the sampling plan.")] = 0,
     workers: Workers = None,
+    scheduler: Scheduler = None,
+    monolithic: Monolithic = False,
 ) -> None:
     """Run the SPICE campaign of a cross-validated fit and write its data set (HDF5); interrupted, it goes on."""
-    _finish(commands.generate(design, out, seed, workers, Stages()))
+    _finish(commands.generate(design, out, seed, workers, Stages(), scheduler, monolithic))
+
+
+@app.command()
+def deck(
+    data: Annotated[Path, typer.Argument(help="Data set (*.h5).")],
+    run: Annotated[int, typer.Argument(help="Which run, from 0.")],
+    out: Out,
+) -> None:
+    """Write the deck of one run of a data set, to open it and run it by hand."""
+    _finish(commands.deck(data, run, out))
 
 
 @app.command()
@@ -100,15 +122,29 @@ def signoff(
     out: Out,
     images: Annotated[int, typer.Option(help="Test images signed off in SPICE.", min=1, max=540)] = 20,
     workers: Workers = None,
+    scheduler: Scheduler = None,
 ) -> None:
     """Run test images through a retrained network with every array VMM in ngspice; writes signoff.json."""
-    _finish(commands.signoff(surrogate, network, out, images, workers, Stages()))
+    _finish(commands.signoff(surrogate, network, out, images, workers, Stages(), scheduler))
 
 
 @app.command()
 def report(folder: Annotated[Path, typer.Argument(help="Run folder.")]) -> None:
     """Write report.html of a run folder."""
     _finish(commands.report(folder))
+
+
+@app.command()
+def verify(
+    folder: Annotated[Path, typer.Argument(help="Run folder.")],
+    runs: Annotated[int, typer.Option(help="SPICE runs to repeat of each data set.", min=0)] = 3,
+    seed: Annotated[int, typer.Option(help="Seed that draws them.")] = 0,
+    ser: Annotated[float | None, typer.Option(help="Agreement in dB that suffices instead of equality.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
+    workers: Workers = None,
+) -> None:
+    """Repeat some SPICE runs of a run folder and check that its files belong together; exit status 1 where not."""
+    _finish(commands.verify(folder, runs, seed, ser, json, workers, Stages()))
 
 
 def _finish(passed: bool) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,72 +12,94 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from cosim.campaign import run_campaign, simulate_many
-from cosim.dataset import load_dataset, save_dataset
+from cosim.campaign import simulate_many, write_campaign
+from cosim.dataset import load_dataset
+from cosim.decks import deck_of
+from cosim.deployment import retrain_into, sign_off_into
 from cosim.errors import InputError
 from cosim.fitting import fit_dataset, fit_measurements
-from cosim.folders import write_json
-from cosim.measurements import load_measurements, save_measurements
-from cosim.networks import accuracies, describe, load_network, retrain_seeds, save_network, tile_settings
+from cosim.folders import file_hash, write_json
+from cosim.measurements import load_durations, load_measurements, save_measurements
 from cosim.ngspice import find_ngspice
 from cosim.pipeline import Job, network_durations, require_pairs
 from cosim.pipeline import run as run_job
-from cosim.plan import random_cells, random_durations, standard_plan
+from cosim.plan import generator, random_cells, random_durations, standard_plan
 from cosim.programming import read_curve
 from cosim.progress import Stages
+from cosim.provenance import of_simulation
 from cosim.report import write_report
-from cosim.signoff import sign_off
 from cosim.validation import validate_dataset, validate_measurements
+from cosim.verify import Verification, verify_run
 from netlists.design import Design, Levels
 from netlists.designfile import load_design, parse_design
 from netlists.stimulus import check_durations
-from surrogate.digits import Images, digits
+from surrogate.atomic import replacing
 from surrogate.files import load_surrogate, save_surrogate
 from surrogate.surrogate import Surrogate
 from surrogate.training import Recipe
 
 
-def run_all(design: str, out: Path | None, seeds: int, images: int, workers: int | None, stages: Stages) -> bool:
+def run_all(
+    design: str, out: Path | None, seeds: int, images: int, workers: int | None, stages: Stages,
+    scheduler: str | None = None, monolithic: bool = False,
+) -> bool:  # fmt: skip
     """The whole job of :func:`cosim.pipeline.run`, and a table of its key figures."""
     loaded = load_design(design)
     folder = out or Path("runs") / loaded.name
-    summary = run_job(Job(loaded, folder, seeds, images, workers), stages)
+    summary = run_job(Job(loaded, folder, seeds, images, workers, scheduler, monolithic), stages)
     _print_summary(summary, folder)
     return bool(summary["surrogate"]["passed"])
 
 
 def simulate_csv(
     design: str, out: Path, vmms: int, durations: Path | None, decks: Path | None, seed: int,
-    workers: int | None, stages: Stages,
+    workers: int | None, stages: Stages, scheduler: str | None = None, monolithic: bool = False,
 ) -> bool:  # fmt: skip
     """Simulate VMMs of one array with random cells; durations are random or come from a CSV file."""
     loaded = load_design(design)
     _writable(out)
-    engine = find_ngspice()
-    rng = np.random.default_rng(seed)
+    engine = find_ngspice(monolithic)
+    rng = generator(seed)
     cells = random_cells(rng, loaded, read_curve(loaded, engine), 1)
     widths = _read_durations(durations, loaded) if durations else random_durations(rng, loaded, vmms)
     folder = decks or out.with_name(f"{out.stem}-decks")
     index = np.zeros(len(widths), dtype=np.int64)
     with stages.counted("Simulating arrays in ngspice") as progress:
-        data = simulate_many(loaded, cells, widths, index, engine, folder, workers, progress)
+        data = simulate_many(loaded, cells, widths, index, engine, folder, workers, progress, scheduler)
     save_measurements(data.duration, data.charge, out)
+    write_json(of_simulation(loaded, engine, seed, csv=file_hash(out)).as_dict(), out.with_name(f"{out.name}.json"))
     return True
 
 
-def generate(design: str, out: Path, seed: int, workers: int | None, stages: Stages) -> bool:
+def generate(
+    design: str, out: Path, seed: int, workers: int | None, stages: Stages, scheduler: str | None = None,
+    monolithic: bool = False,
+) -> bool:  # fmt: skip
     """The campaign of a cross-validated fit; its samples lie beside ``out`` until the data set is whole."""
     loaded = load_design(design)
     _writable(out)
     require_pairs(loaded)
-    engine = find_ngspice()
+    engine = find_ngspice(monolithic)
     with stages.stage("Reading the cell's curve in SPICE and a software network's pulse widths"):
         plan = standard_plan(
             loaded, read_curve(loaded, engine), seed, network_duration=network_durations(loaded)
         )
     with stages.counted("Simulating arrays in ngspice") as progress:
-        data = run_campaign(loaded, plan, engine, out.with_name(f"{out.stem}-campaign"), workers, progress)
-    save_dataset(data, out)
+        folder = out.with_name(f"{out.stem}-campaign")
+        write_campaign(loaded, plan, engine, folder, out, workers, progress, scheduler)
+    return True
+
+
+def deck(data: Path, run: int, out: Path) -> bool:
+    """Write the deck of one run of a data set, as ngspice got it, for running it by hand."""
+    _writable(out)
+    loaded = load_dataset(data)
+    try:
+        text = deck_of(loaded, run)
+    except InputError as error:
+        raise InputError(f"{data}: {error}") from None
+    with replacing(out) as temporary:
+        temporary.write_text(text, encoding="utf-8")
     return True
 
 
@@ -118,35 +140,26 @@ def retrain(surrogate: Path, out: Path, seeds: int, workers: int | None, stages:
     """Retrain the digits network; ``out`` is a folder."""
     fitted = load_surrogate(surrogate)
     fitted.require_passed()
-    settings = tile_settings(_design_of(fitted, surrogate))
+    design = _design_of(fitted, surrogate)
     out.mkdir(parents=True, exist_ok=True)
-    recipe = Recipe()
-    with stages.counted("Retraining the network through the surrogate") as progress:
-        results = retrain_seeds(fitted, settings, list(range(seeds)), recipe, workers, progress)
-    save_network(results[0].network, fitted, results[0].seed, out / "network.safetensors")
-    accuracy = accuracies(results)
-    write_json({**describe(results, recipe), "accuracy": accuracy}, out / "network.json")
+    accuracy = retrain_into(out, fitted, design, seeds, Recipe(), workers, stages)["accuracy"]
     Console().print({name: round(value, 4) for name, value in accuracy.items()})
     return True
 
 
 def signoff(
-    surrogate: Path, network: Path, out: Path, images: int, workers: int | None, stages: Stages
-) -> bool:
+    surrogate: Path, network: Path, out: Path, images: int, workers: int | None, stages: Stages,
+    scheduler: str | None = None,
+) -> bool:  # fmt: skip
     """Sign a retrained network off in SPICE; ``out`` is a folder."""
     fitted = load_surrogate(surrogate)
     fitted.require_passed()
     design = _design_of(fitted, surrogate)
-    loaded = load_network(network, fitted, tile_settings(design))
     engine = find_ngspice()
     out.mkdir(parents=True, exist_ok=True)
-    _, test_set = digits()
-    some = Images(test_set.pixels[:images], test_set.label[:images])
-    with stages.counted("Signing off: every VMM of the test images in ngspice") as progress:
-        result = sign_off(design, fitted, loaded, some, engine, out / "signoff", workers, progress)
-    write_json(result.summary, out / "signoff.json")
+    summary = sign_off_into(out, fitted, network, design, images, engine, workers, stages, scheduler)
     figures = ("images", "class_agreement", "ser_db", "ser_pair_db")
-    Console().print({name: result.summary[name] for name in figures})
+    Console().print({name: summary[name] for name in figures})
     return True
 
 
@@ -154,6 +167,19 @@ def report(folder: Path) -> bool:
     """Write ``report.html`` of a run folder."""
     print(write_report(folder))
     return True
+
+
+def verify(
+    folder: Path, runs: int, seed: int, ser: float | None, as_json: bool, workers: int | None, stages: Stages
+) -> bool:
+    """Repeat some SPICE runs of a run folder and check that its artefacts belong together."""
+    with stages.counted("Repeating SPICE runs") as progress:
+        result = verify_run(folder, runs, seed, workers, ser, progress)
+    if as_json:
+        print(json.dumps(result.as_dict()))
+    else:
+        _print_verification(result)
+    return result.passed
 
 
 def _design_of(surrogate: Surrogate, path: Path) -> Design:
@@ -166,6 +192,8 @@ def _design_of(surrogate: Surrogate, path: Path) -> Design:
 def _levels(levels: Levels, ser: float | None) -> Levels:
     if ser is None:
         return levels
+    if not math.isfinite(ser):
+        raise InputError(f"--ser {ser:g}: give a level in dB")
     return levels.model_copy(update={"ser": ser, "ser_centred": ser, "ser_worst_column": ser})
 
 
@@ -177,18 +205,11 @@ def _writable(out: Path) -> None:
 
 
 def _read_durations(path: Path, design: Design) -> NDArray[np.float64]:
-    if not path.is_file():
-        raise InputError(f"{path}: no such file of durations")
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.reader(file) if row]
-    expected = [f"T_{i}" for i in range(design.array.rows)]
-    if not rows or [name.strip() for name in rows[0]] != expected:
-        raise InputError(f"{path}:1: the header must be T_0,…,T_{design.array.rows - 1} for {design.name}")
     try:
-        values = np.array([[float(x) for x in row] for row in rows[1:]])
-        return check_durations(design, values.reshape(len(rows) - 1, design.array.rows))
-    except ValueError as error:
-        raise InputError(f"{path}: {error}: correct the file") from None
+        return check_durations(design, load_durations(path, design.array.rows))
+    except InputError as error:
+        text = str(error)
+        raise InputError(text if text.startswith(str(path)) else f"{path}: {text}: correct the file") from None
 
 
 def _print_verdict(result: dict[str, Any]) -> None:
@@ -199,6 +220,22 @@ def _print_verdict(result: dict[str, Any]) -> None:
         table.add_row(role, *(f"{value:.1f} dB" for value in figures))
     console.print(table)
     console.print("passed" if result["passed"] else f"failed: {', '.join(result['failed'])}")
+
+
+def _print_verification(result: Verification) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    table = Table("data set", "repeated", "equal", "agreement", box=None)
+    for name in dict.fromkeys(r.data for r in result.repetitions):
+        some = [r for r in result.repetitions if r.data == name]
+        least = min(r.ser_db for r in some)
+        table.add_row(name, str(len(some)), str(sum(r.equal for r in some)), f"{least:.1f} dB")
+    console.print(table)
+    console.print(f"repeated with {result.simulator}; {result.samples} sample files compared", markup=False)
+    for line in result.notes:
+        console.print(f"note: {line}", markup=False)
+    for line in result.differences:
+        console.print(f"differs: {line}", markup=False)
+    console.print("verified" if result.passed else f"failed: {len(result.differences)} differences")
 
 
 def _print_summary(summary: dict[str, Any], folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from torch import Tensor
 from cosim.dataset import DataSet
 from cosim.errors import InputError
 from cosim.measurements import Measurements
-from cosim.version import code_version
+from cosim.provenance import Provenance, of_dataset
 from netlists.design import Design, ResistiveCell
 from netlists.designfile import parse_design
 from surrogate.calibration import calibrated_covariance
@@ -70,13 +69,8 @@ def fit_dataset(data: DataSet) -> Surrogate:
         domain=_domain(design.read.t_edge, design.read.t_max, seen, design.array.rows, design.array.columns),
         state_map=fit.state_map,
         provenance={
-            "design": design.name,
-            "design_hash": data.design_hash,
+            **of_dataset(data, design).as_dict(),
             "design_yaml": data.design_yaml,
-            "dataset_hash": data.hash,
-            "simulator": data.simulator,
-            "options": json.loads(data.options),
-            "code_version": code_version(),
             "fit_runs": len(runs),
             "fit_slots": int(keep.sum()),
             "fit_iterations": fit.solution.iterations,
@@ -96,7 +90,7 @@ def fit_measurements(data: Measurements, origin: Path) -> Surrogate:
     time_scale = float(duration.max())
     try:
         fit = fit_measured(duration, charge, time_scale)
-    except ValueError as error:
+    except (ValueError, ArithmeticError, torch.linalg.LinAlgError) as error:
         raise InputError(f"{origin}: {error}") from None
     longest = DURATION_MARGIN * time_scale
     hot, least_squares = ideal_weights(data.duration, data.charge)
@@ -111,10 +105,9 @@ def fit_measurements(data: Measurements, origin: Path) -> Surrogate:
         ideal_one_hot=hot,
         ideal_least_squares=least_squares,
         provenance={
+            **Provenance(made_from={"measurements": data.hash}).as_dict(),
             "measurements": origin.name,
-            "measurements_hash": data.hash,
             "measurements_count": n,
-            "code_version": code_version(),
             "fit_iterations": fit.solution.iterations,
             "fit_relative_residual": fit.solution.sigma,
         },

@@ -5,27 +5,28 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
 from cosim.errors import InputError
+from cosim.provenance import of_surrogate
 from netlists.design import Design
-from surrogate.atomic import replacing
 from surrogate.digits import digits
 from surrogate.layers import TileSettings
 from surrogate.mapping import CurrentRange
 from surrogate.network import SIZES, Perceptron, analog_layers, analog_network, software_network
 from surrogate.surrogate import Surrogate
+from surrogate.tensor_file import save_tensors
+from surrogate.tensor_reader import ForeignFile, read_tensors
 from surrogate.training import Recipe, SeedResult, compare
 
 FORMAT = "fgcosim-network-1"
+MAX_BYTES = 10_000_000
 ACCURACIES = ("software", "deployed", "control", "retrained")
 
 
@@ -106,33 +107,44 @@ def describe(results: list[SeedResult], recipe: Recipe) -> dict[str, Any]:
 
 
 def save_network(network: Perceptron, surrogate: Surrogate, seed: int, path: Path) -> None:
-    """Write the trained weights with the surrogate's design hash, atomically."""
-    header = {"design_hash": surrogate.provenance.get("design_hash"), "seed": seed, "sizes": list(SIZES)}
-    tensors = {name: value.detach().clone() for name, value in network.state_dict().items()}
-    with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata={"format": FORMAT, "header": json.dumps(header)})
+    """Write the trained weights and where they come from, atomically."""
+    header = {**of_surrogate(surrogate, seed).as_dict(), "sizes": list(SIZES)}
+    save_tensors(network.state_dict(), {"format": FORMAT, "header": json.dumps(header)}, path)
+
+
+def read_network(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """Header and tensors of the network in ``path``. Raises :class:`InputError` on foreign or damaged files."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such network: make one with 'fgcosim retrain'")
+    try:
+        return read_tensors(path, FORMAT, MAX_BYTES)
+    except ForeignFile:
+        raise InputError(f"{path}: no network of this program ({FORMAT}): make one with 'fgcosim retrain'") from None
+    except ValueError as error:
+        raise InputError(f"{path}: truncated or no network ({error}): make it again with 'fgcosim retrain'") from None
 
 
 def load_network(path: Path, surrogate: Surrogate, settings: TileSettings) -> Perceptron:
     """The network in ``path`` on arrays of ``surrogate``. Raises :class:`InputError` on foreign or unfit files."""
-    if not path.is_file():
-        raise InputError(f"{path}: no such network: make one with 'fgcosim retrain'")
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
-                raise InputError(f"{path}: no network of this program ({FORMAT}): make one with 'fgcosim retrain'")
-            header = json.loads(metadata["header"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError, KeyError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: truncated or no network: make it again with 'fgcosim retrain'") from None
+    header, tensors = read_network(path)
     if header.get("design_hash") != surrogate.provenance.get("design_hash"):
         raise InputError(f"{path}: trained for another design than the surrogate's: retrain it")
     network = analog_network(software_network(0), surrogate, settings)
     try:
+        _check_tensors(tensors, network.state_dict())
         network.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise InputError(f"{path}: does not fit the {'-'.join(map(str, SIZES))} network: {str(error)[:80]}") from None
+    except (RuntimeError, ValueError) as error:
+        reason, sizes = " ".join(str(error).split())[:100], "-".join(map(str, SIZES))
+        raise InputError(f"{path}: does not fit the {sizes} network ({reason}): retrain it") from None
     return network
+
+
+def _check_tensors(tensors: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor]) -> None:
+    """Raise ``ValueError`` unless ``tensors`` are those ``wanted`` by type and hold usable values."""
+    for name, tensor in tensors.items():
+        if name in wanted and tensor.dtype != wanted[name].dtype:
+            raise ValueError(f"{name} is of type {tensor.dtype}")
+        if not bool(torch.isfinite(tensor).all()):
+            raise ValueError(f"{name} holds values that are not finite")
+        if name.endswith(("ranges", "span")) and not bool((tensor > 0).all()):
+            raise ValueError(f"{name} is not positive")

@@ -23,6 +23,7 @@ from cosim.figures.kernel import kernel_figure
 from cosim.figures.layout import layout_figure
 from cosim.figures.learning import STAGES, accuracy_figure, curves_figure
 from cosim.figures.waves import waveform_figure
+from cosim.provenance import surrogate_hash
 from cosim.waveforms import Waveforms, load_waveforms
 from netlists.design import Design, MosCell
 from netlists.designfile import parse_design
@@ -31,6 +32,7 @@ from surrogate.atomic import replacing
 from surrogate.files import load_surrogate
 from surrogate.ideal import least_squares_weights
 from surrogate.scores import decibel
+from surrogate.strict_json import parse_json
 from surrogate.surrogate import Surrogate
 
 REPORT = "report.html"
@@ -50,23 +52,33 @@ _REQUIRED = {
     ),
     "summary.json": (
         "surrogate.ser_db.patterns", "surrogate.ser_db.weights", "ideal.ser_db", "wall_seconds.total",
-        *(f"network.accuracy.{stage}{end}" for stage, *_ in STAGES for end in ("", "_std")),
     ),
 }  # fmt: skip
-_MAX_JSON_BYTES = 50_000_000
+_DEPLOYED = ("network.json", "signoff.json")
+"""What a run lacks whose surrogate failed its cross-validation; its summary has no accuracies then."""
+_ACCURACIES = tuple(f"network.accuracy.{stage}{end}" for stage, *_ in STAGES for end in ("", "_std"))
+_MALFORMED = (
+    LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError, jinja2.UndefinedError,
+)  # fmt: skip
+"""What entries of a wrong type or size make of the page."""
+
+_MAX_JSON_BYTES = 5_000_000
+_MAX_SEEDS = 1000
+_MAX_EPOCHS = 1000
+_MAX_EFFECTS = 40
 _MAX_TABLE_IMAGES = 60
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a run folder holds."""
+    """What a run folder holds; neither network nor sign-off where the surrogate failed its cross-validation."""
 
     design: Design
     data: DataSet
     surrogate: Surrogate
     validation: dict[str, Any]
-    network: dict[str, Any]
-    signoff: dict[str, Any]
+    network: dict[str, Any] | None
+    signoff: dict[str, Any] | None
     summary: dict[str, Any]
     waveforms: Waveforms | None
 
@@ -80,15 +92,13 @@ def write_report(folder: Path) -> Path:
     path = folder / REPORT
     text = render(read_run(folder))
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="replace")
     return path
 
 
 def read_run(folder: Path) -> Run:
     """Read and check the files of a run. Raises :class:`InputError`."""
-    for name, command in _REMEDY.items():
-        if not (folder / name).is_file():
-            raise InputError(f"{folder / name}: no such file: make it with '{command}'")
+    _require(folder, *(name for name in _REMEDY if name not in _DEPLOYED))
     surrogate_path, waves_path = folder / "surrogate.safetensors", folder / "waveforms.npz"
     data, surrogate = load_dataset(folder / "data.h5"), load_surrogate(surrogate_path)
     if surrogate.report is None:
@@ -97,16 +107,24 @@ def read_run(folder: Path) -> Run:
         raise InputError(f"{surrogate_path}: fitted to measurements, not to a data set: run 'fgcosim fit' on data.h5")
     if surrogate.provenance.get("design_hash", data.design_hash) != data.design_hash:
         raise InputError(f"{surrogate_path}: fitted to another design than data.h5: run 'fgcosim fit' on data.h5")
+    deployed = bool(surrogate.report.get("passed")) or "network" in _read_json(folder / "summary.json")
+    _require(folder, *(_DEPLOYED if deployed else ()))
     return Run(
         design=parse_design(data.design_yaml, "data set's design"),
         data=data,
         surrogate=surrogate,
         validation={**surrogate.report, "levels": _levels(surrogate.report, surrogate_path)},
-        network=_read_json(folder / "network.json"),
-        signoff=_read_json(folder / "signoff.json"),
-        summary=_read_json(folder / "summary.json"),
+        network=_read_json(folder / "network.json") if deployed else None,
+        signoff=_read_json(folder / "signoff.json") if deployed else None,
+        summary=_read_json(folder / "summary.json", *(_ACCURACIES if deployed else ())),
         waveforms=load_waveforms(waves_path) if waves_path.is_file() else None,
     )
+
+
+def _require(folder: Path, *names: str) -> None:
+    for name in names:
+        if not (folder / name).is_file():
+            raise InputError(f"{folder / name}: no such file: make it with '{_REMEDY[name]}'")
 
 
 def _levels(report: Mapping[str, Any], path: Path) -> dict[str, float]:
@@ -120,21 +138,37 @@ def _levels(report: Mapping[str, Any], path: Path) -> dict[str, float]:
         raise InputError(f"{path}: its report has no readable pass levels: run 'fgcosim validate' again") from None
 
 
-def _read_json(path: Path) -> Any:
-    if path.stat().st_size > _MAX_JSON_BYTES:
-        raise InputError(f"{path}: larger than {_MAX_JSON_BYTES} bytes: make it again with '{_REMEDY[path.name]}'")
+def _read_json(path: Path, *more: str) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())[:80]
-        raise InputError(f"{path}: not valid JSON ({reason}): make it again with '{_REMEDY[path.name]}'") from None
-    for key in _REQUIRED[path.name]:
-        entry: Any = content
-        for part in key.split("."):
-            entry = entry.get(part) if isinstance(entry, dict) else None
-        if entry is None:
-            raise InputError(f"{path}: has no entry '{key}': make it again with '{_REMEDY[path.name]}'")
+        if path.stat().st_size > _MAX_JSON_BYTES:
+            raise ValueError(f"larger than {_MAX_JSON_BYTES} bytes")
+        content = parse_json(path.read_text(encoding="utf-8"))
+        for key in (*_REQUIRED[path.name], *more):
+            entry: Any = content
+            for part in key.split("."):
+                entry = entry.get(part) if isinstance(entry, dict) else None
+            if entry is None:
+                raise ValueError(f"has no entry '{key}'")
+        if path.name == "network.json":
+            _check_seeds(content["seeds"])
+    except ValueError as error:
+        reason = " ".join(str(error).split())[:100]
+        remedy = f"make it again with '{_REMEDY[path.name]}'"
+        raise InputError(f"{path}: not valid JSON of a run ({reason}): {remedy}") from None
     return content
+
+
+def _check_seeds(seeds: Any) -> None:
+    """Raise ``ValueError`` unless ``seeds`` are as many and as long as can be drawn, with accuracies of 0 to 1."""
+    if not isinstance(seeds, list) or not 1 <= len(seeds) <= _MAX_SEEDS:
+        raise ValueError(f"'seeds' is no list of 1 to {_MAX_SEEDS}")
+    for number, seed in enumerate(seeds):
+        for name in (*(stage for stage, *_ in STAGES), "control_curve", "retrained_curve"):
+            values = np.asarray(seed.get(name) if isinstance(seed, dict) else None)
+            if values.dtype.kind not in "fi" or values.ndim != name.endswith("_curve"):
+                raise ValueError(f"seeds.{number}.{name} is missing or holds no numbers")
+            if not 1 <= values.size <= _MAX_EPOCHS or values.min() < 0 or values.max() > 1:
+                raise ValueError(f"seeds.{number}.{name} is not in 0 … 1 or longer than {_MAX_EPOCHS}")
 
 
 def render(run: Run) -> str:
@@ -155,12 +189,12 @@ def render(run: Run) -> str:
             cells=run.design.array.rows * run.design.array.columns,
             energy=float(np.median(run.data.energy[run.data.runs(*HELD_OUT)])),
             fitted_here=run.surrogate.provenance.get("dataset_hash") == run.data.hash,
-            images=_images(run.signoff),
+            images=_images(run.signoff) if run.signoff is not None else [],
             provenance=_provenance(run),
         )
     except InputError:
         raise
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, jinja2.UndefinedError) as error:
+    except _MALFORMED as error:
         raise InputError(
             f"run folder: an entry of the surrogate's report, network.json, signoff.json or summary.json is missing or "
             f"malformed ({' '.join(str(error).split())[:100]}): make the run again with 'fgcosim run'"
@@ -175,7 +209,7 @@ def predictions(run: Run) -> tuple[Prediction, Prediction | None]:
     if len(held_out) == 0:
         raise InputError("data.h5: has no held-out runs: make it again with 'fgcosim generate'")
     states = run.surrogate.states(data.cells)[torch.from_numpy(data.weights_index[held_out])]
-    charge = run.surrogate.charge(data.duration[held_out], states)
+    charge = run.surrogate.extrapolated(data.duration[held_out], states)
     surrogate = Prediction("surrogate", data.charge[held_out], charge, decibel(data.charge[held_out], charge))
     patterns = np.array([k for k in data.runs("patterns") if data.weights_index[k] == 0], dtype=np.int64)
     slots = np.isin(data.slot_sample, [k for k in data.runs("fit") if data.weights_index[k] == 0])
@@ -190,16 +224,27 @@ def _figures(run: Run, surrogate: Prediction, ideal: Prediction | None) -> dict[
     figures = {
         "layout": layout_figure(run.design),
         "agreement": agreement_figure(surrogate, ideal),
-        "budget": budget_figure(run.validation["budget"], surrogate.ser_db, float(run.validation["levels"]["ser"])),
-        "curves": curves_figure(run.network["seeds"]),
-        "accuracy": accuracy_figure(run.network["seeds"]),
+        "budget": budget_figure(_budget(run.validation["budget"]), surrogate.ser_db, run.validation["levels"]["ser"]),
         "energy": energy_figure(run.data, run.design),
     }
+    if run.network is not None:
+        figures["curves"] = curves_figure(run.network["seeds"])
+        figures["accuracy"] = accuracy_figure(run.network["seeds"])
     if isinstance(run.design.cell, MosCell):
         figures["kernel"] = kernel_figure(run.surrogate, run.design)
     if run.waveforms is not None:
         figures["waves"] = waveform_figure(run.waveforms)
     return figures
+
+
+def _budget(entries: Any) -> list[dict[str, Any]]:
+    """Effects of the error budget, if they are as many and as short as can be drawn."""
+    if not (isinstance(entries, list) and 1 <= len(entries) <= _MAX_EFFECTS):
+        raise ValueError(f"the error budget is no list of 1 to {_MAX_EFFECTS} effects")
+    for entry in entries:
+        if not (isinstance(entry["effect"], str) and entry["effect"].isprintable() and len(entry["effect"]) <= 80):
+            raise ValueError("an effect of the error budget is no short text")
+    return entries
 
 
 def _images(signoff: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -222,6 +267,8 @@ def _provenance(run: Run) -> list[tuple[str, str]]:
     return [
         ("design", f"{run.design.name}, SHA-256 {data.design_hash}"),
         ("data set", f"SHA-256 {data.hash}"),
+        ("surrogate", f"SHA-256 {surrogate_hash(run.surrogate)}"),
+        ("network", f"SHA-256 {(run.signoff or {}).get('provenance', {}).get('network_hash', '–')}"),
         ("first deck", f"SHA-256 {data.deck_hash}"),
         ("circuit simulator", data.simulator),
         ("simulator options", flags),

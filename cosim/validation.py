@@ -129,7 +129,7 @@ def _scores(values: dict[str, Any]) -> dict[str, Any]:
 
 def _predict(surrogate: Surrogate, data: DataSet, runs: NDArray[np.int64], *without: str) -> Array:
     state = surrogate.states(data.cells)[torch.from_numpy(data.weights_index[runs])]
-    return surrogate.charge(data.duration[runs], state, without)
+    return surrogate.extrapolated(data.duration[runs], state, without)
 
 
 def _cell_errors(surrogate: Surrogate, data: DataSet) -> tuple[Array, Array] | tuple[None, None]:
@@ -147,7 +147,7 @@ def interval_coverage(surrogate: Surrogate, data: DataSet, runs: NDArray[np.int6
     """
     state = surrogate.states(data.cells)[torch.from_numpy(data.weights_index[runs])]
     duration = data.duration[runs]
-    return coverage(data.charge[runs], surrogate.charge(duration, state), surrogate.charge_sigma(duration, state))
+    return coverage(data.charge[runs], surrogate.extrapolated(duration, state), surrogate.charge_sigma(duration, state))
 
 
 def _ideal(data: DataSet) -> dict[str, Any]:

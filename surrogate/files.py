@@ -6,26 +6,30 @@ import json
 import math
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
-from surrogate.atomic import replacing
 from surrogate.engine import ENGINES
 from surrogate.errors import InputError
 from surrogate.state_map import MAP_TERMS, StateMap
 from surrogate.surrogate import Domain, Surrogate
+from surrogate.tensor_file import save_tensors
+from surrogate.tensor_reader import ForeignFile, read_tensors
 
 FORMAT = "fgcosim-surrogate-1"
-MAX_BYTES = 1_000_000_000
+MAX_BYTES = 200_000_000
 _PARAMETERS = {kind: [[name, list(shape)] for name, shape in e.names] for kind, e in ENGINES.items()}
 _ARRAYS = ("state", "state_error", "ideal_one_hot", "ideal_least_squares")
 _TENSORS = (*_ARRAYS, "covariance")
 
 
 def save_surrogate(surrogate: Surrogate, path: Path) -> None:
-    """Write ``surrogate`` to ``path``: beside it first, then renamed into place. Raises ``OSError`` (disk full)."""
+    """Write ``surrogate`` to ``path``: beside it first, then renamed into place. Figures of its report that are not
+    finite are written as null.
+
+    Raises :class:`InputError` where :func:`load_surrogate` would not read it, ``OSError`` on a full disk.
+    """
     tensors = {"shared": surrogate.shared, "shared_error": surrogate.shared_error}
     tensors.update({name: getattr(surrogate, name) for name in _TENSORS if getattr(surrogate, name) is not None})
     header = {
@@ -35,60 +39,69 @@ def save_surrogate(surrogate: Surrogate, path: Path) -> None:
         "time_scale": surrogate.time_scale,
         "domain": asdict(surrogate.domain),
         "provenance": surrogate.provenance,
-        "report": surrogate.report,
+        "report": _finite_or_none(surrogate.report),
     }
     if surrogate.state_map is not None:
         tensors["state_map"] = surrogate.state_map.coefficients
         header["state_map"] = [surrogate.state_map.centre, surrogate.state_map.unit]
-    contiguous = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
     try:
-        with replacing(path) as temporary:
-            save_file(contiguous, temporary, metadata={"format": FORMAT, "header": json.dumps(header)})
-    except SafetensorError as error:
-        raise OSError(f"{path}: cannot be written: {error}") from None
+        text = json.dumps(header, allow_nan=False)
+        _build(json.loads(text), tensors)
+    except (LookupError, ValueError, TypeError, OverflowError) as error:
+        raise InputError(f"{path}: not written: the surrogate is unusable ({str(error)[:100]}): fit it again") from None
+    save_tensors(tensors, {"format": FORMAT, "header": text}, path)
+
+
+def _finite_or_none(value: Any) -> Any:
+    """``value`` with None for numbers that are not finite, which JSON does not have."""
+    if isinstance(value, dict):
+        return {key: _finite_or_none(held) for key, held in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite_or_none(held) for held in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def load_surrogate(path: Path) -> Surrogate:
     """Read a surrogate. Raises :class:`InputError` on missing, foreign, truncated or inconsistent files."""
     if not path.is_file():
         raise InputError(f"{path}: no such surrogate: make one with 'fgcosim fit'")
-    if path.stat().st_size > MAX_BYTES:
-        raise InputError(f"{path}: larger than {MAX_BYTES} bytes: not a surrogate")
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
-                raise InputError(f"{path}: no surrogate of this program ({FORMAT}): make one with 'fgcosim fit'")
-            header = {"kind": "mos", **json.loads(metadata["header"])}  # the first files did not name it
-            if header["parameters"] != _PARAMETERS[header["kind"]]:
-                raise InputError(f"{path}: has the parameters of another version of this program: fit it again")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        header, tensors = read_tensors(path, FORMAT, MAX_BYTES)
+        header = {"kind": "mos", **header}  # the first files did not name it
+        if header["parameters"] != _PARAMETERS[header["kind"]]:
+            raise InputError(f"{path}: has the parameters of another version of this program: fit it again")
         return _build(header, tensors)
+    except ForeignFile:
+        raise InputError(f"{path}: no surrogate of this program ({FORMAT}): make one with 'fgcosim fit'") from None
     except InputError:
         raise
-    except (SafetensorError, OSError, LookupError, ValueError, TypeError, OverflowError, RecursionError) as error:
+    except (LookupError, ValueError, TypeError, OverflowError) as error:
         reason = str(error).splitlines()[0][:100] if str(error) else type(error).__name__
         raise InputError(f"{path}: truncated or no surrogate ({reason}): fit it again") from None
 
 
-def _build(header: dict, tensors: dict[str, torch.Tensor]) -> Surrogate:  # type: ignore[type-arg]
+def _build(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Surrogate:
     domain = Domain(**header["domain"])
+    _check_domain(domain)
     size = sum(math.prod(shape) for _, shape in header["parameters"])
     _check_tensors(tensors, size, (domain.rows, domain.columns))
-    numbers = [header["current_scale"], header["time_scale"], *asdict(domain).values(), *header.get("state_map", [])]
-    if not all(math.isfinite(number) for number in numbers):
-        raise ValueError("its header holds values that are not finite")
-    if not (isinstance(header["provenance"], dict) and isinstance(header["report"], dict | None)):
-        raise ValueError("provenance or report of a wrong type")
+    _check_origin(header["provenance"], header["report"])
+    current_scale, time_scale = _number(header["current_scale"]), _number(header["time_scale"])
+    if current_scale == 0 or time_scale <= 0:
+        raise ValueError(f"scales of {current_scale:g} A and {time_scale:g} s")
     state_map = None
     if "state_map" in tensors:
-        centre, unit = header["state_map"]
-        state_map = StateMap(tensors["state_map"], float(centre), float(unit))
+        centre, unit = map(_number, header["state_map"])
+        if unit == 0:
+            raise ValueError("its map from voltage to state has no unit")
+        state_map = StateMap(tensors["state_map"], centre, unit)
+    elif "state" not in tensors:
+        raise ValueError("has neither states nor a map from voltages to them")
     return Surrogate(
         shared=tensors["shared"],
         shared_error=tensors["shared_error"],
-        current_scale=float(header["current_scale"]),
-        time_scale=float(header["time_scale"]),
+        current_scale=current_scale,
+        time_scale=time_scale,
         domain=domain,
         state_map=state_map,
         **{name: tensors.get(name) for name in _TENSORS},  # type: ignore[arg-type]
@@ -96,6 +109,33 @@ def _build(header: dict, tensors: dict[str, torch.Tensor]) -> Surrogate:  # type
         report=header["report"],
         kind=header["kind"],
     )
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{str(value)[:40]} where a number belongs")
+    return float(value)
+
+
+def _check_domain(domain: Domain) -> None:
+    for name, value in asdict(domain).items():
+        _number(value)
+        if name in ("rows", "columns") and not (isinstance(value, int) and value >= 1):
+            raise ValueError(f"a domain of {str(value)[:40]} {name}")
+    if not 0 <= domain.duration_min <= domain.duration_max or domain.duration_max == 0:
+        raise ValueError(f"a domain of durations {domain.duration_min:g} … {domain.duration_max:g} s")
+    if not domain.state_min <= domain.state_max:
+        raise ValueError(f"a domain of states {domain.state_min:g} … {domain.state_max:g}")
+
+
+def _check_origin(provenance: Any, report: Any) -> None:
+    if not (isinstance(provenance, dict) and isinstance(report, dict | None)):
+        raise ValueError("provenance or report of a wrong type")
+    if _number(provenance.get("fit_relative_residual", 0)) < 0:
+        raise ValueError("a fit whose residual is negative")
+    for name in ("design", "design_hash", "design_yaml", "dataset_hash", "measurements_hash", "simulator"):
+        if not isinstance(provenance.get(name), str | None):
+            raise ValueError(f"its {name} is no text")
 
 
 def _check_tensors(tensors: dict[str, torch.Tensor], size: int, array: tuple[int, int]) -> None:
@@ -109,3 +149,5 @@ def _check_tensors(tensors: dict[str, torch.Tensor], size: int, array: tuple[int
             raise ValueError(f"{name} has a wrong shape or type")
         if not bool(torch.isfinite(tensor).all()):
             raise ValueError(f"{name} holds values that are not finite")
+        if name.endswith("_error") and bool((tensor < 0).any()):
+            raise ValueError(f"{name} holds negative values")

@@ -63,7 +63,8 @@ def _data(design: Design, surrogate: Surrogate) -> DataSet:
         charge=charge * (1 + 1e-3 * rng.normal(size=charge.shape)),
         slot_sample=np.repeat(np.arange(3), slots // 3), slot_active=rng.random((slots, ROWS)) < 0.5,
         slot_current=rng.uniform(0, 1e-6, (slots, COLUMNS)), energy=1.3 * np.abs(charge).sum(axis=1),
-        attempt=np.zeros(n, dtype=np.int64), floating_gate_return=np.full(n, 1e-7), design_yaml=dump_design(design),
+        attempt=np.zeros(n, dtype=np.int64), floating_gate_return=np.full(n, 1e-7),
+        passes=np.zeros(n, dtype=np.int64), split_error=np.zeros(n), design_yaml=dump_design(design),
         design_hash=design.hash, simulator="ngspice-test", options='{"gmin": 1e-15, "klu": null}', deck_hash="d" * 64,
         code_version="fgcosim test", seed=7,
     )  # fmt: skip
@@ -236,3 +237,14 @@ def test_numbers_for_people() -> None:
     assert si(0.0, "V") == "0 V" and si(None, "V") == "–" and si(1.2, "V") == "1.2 V"
     assert percent(0.125) == "12.5 %" and percent(float("nan")) == "–"
     assert seconds(2.34) == "2.3 s" and seconds(75) == "1 min 15 s" and seconds(3660) == "1 h 1 min"
+
+
+def test_a_run_that_ended_with_a_failed_validation_has_a_report(folder: Path) -> None:
+    summary = json.loads((folder / "summary.json").read_text())
+    del summary["network"]
+    (folder / "summary.json").write_text(json.dumps(summary))
+    for name in ("network.json", "signoff.json"):
+        (folder / name).unlink()
+    text = write_report(folder).read_text(encoding="utf-8")
+    assert "failed its cross-validation: ser_worst_column" in text and "No network was retrained" in text
+    assert "Error budget" in text and "Sign-off in SPICE" not in text

@@ -1,0 +1,58 @@
+"""Retraining and sign-off as steps of a run: what they leave in its folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from cosim.folders import write_json
+from cosim.networks import accuracies, describe, load_network, retrain_seeds, save_network, tile_settings
+from cosim.ngspice import Ngspice
+from cosim.progress import Stages
+from cosim.provenance import network_hash, of_surrogate
+from cosim.signoff import sign_off
+from netlists.design import Design
+from surrogate.digits import Images, digits
+from surrogate.surrogate import Surrogate
+from surrogate.training import Recipe, SeedResult
+
+NETWORK, NETWORK_REPORT, SIGN_OFF_REPORT = "network.safetensors", "network.json", "signoff.json"
+
+
+def retrain_into(
+    folder: Path, surrogate: Surrogate, design: Design, seeds: int, recipe: Recipe, workers: int | None, stages: Stages
+) -> dict[str, Any]:
+    """Retrain the digits network with ``seeds`` seeds; writes the first one's ``network.safetensors`` and, last, what
+    it returns: ``network.json``. Raises ``InputError`` for a surrogate that has not passed."""
+    with stages.counted("Retraining the network through the surrogate") as progress:
+        results = retrain_seeds(surrogate, tile_settings(design), list(range(seeds)), recipe, workers, progress)
+    return write_retrained(folder, surrogate, results, recipe)
+
+
+def write_retrained(folder: Path, surrogate: Surrogate, results: list[SeedResult], recipe: Recipe) -> dict[str, Any]:
+    """Write the first network of ``results`` and, last, ``network.json``, which is returned."""
+    network = results[0].network
+    provenance = of_surrogate(surrogate, results[0].seed, network=network_hash(network.state_dict()))
+    report = {
+        **describe(results, recipe),
+        "accuracy": accuracies(results),
+        "provenance": provenance.as_dict(),
+    }
+    save_network(network, surrogate, results[0].seed, folder / NETWORK)
+    write_json(report, folder / NETWORK_REPORT)
+    return report
+
+
+def sign_off_into(
+    folder: Path, surrogate: Surrogate, network: Path, design: Design, images: int, engine: Ngspice,
+    workers: int | None, stages: Stages, scheduler: str | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Sign ``network`` off with the first ``images`` test images; runs and data sets lie in ``folder/signoff``, what it
+    returns in ``signoff.json``. Raises ``InputError`` where network, surrogate and design do not belong together."""
+    loaded = load_network(network, surrogate, tile_settings(design))
+    _, test_set = digits()
+    some = Images(test_set.pixels[:images], test_set.label[:images])
+    with stages.counted("Signing off: every VMM of the test images in ngspice") as progress:
+        result = sign_off(design, surrogate, loaded, some, engine, folder / "signoff", workers, progress, scheduler)
+    write_json(result.summary, folder / SIGN_OFF_REPORT)
+    return result.summary

@@ -1,0 +1,65 @@
+"""The folder of a small whole run: 4x4 resistive cells in ngspice, a network of two layers that fits on two arrays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from cosim.campaign import run_campaign
+from cosim.dataset import save_dataset
+from cosim.deployment import SIGN_OFF_REPORT, write_retrained
+from cosim.fitting import fit_dataset
+from cosim.folders import write_json
+from cosim.networks import tile_settings
+from cosim.ngspice import Ngspice
+from cosim.plan import PlanSize, standard_plan
+from cosim.programming import read_curve
+from cosim.signoff import sign_off
+from cosim.summary import network_figures, surrogate_figures
+from cosim.validation import validate_dataset
+from cosim.waveforms import record_waveforms
+from netlists.design import Design
+from surrogate.digits import Images
+from surrogate.files import save_surrogate
+from surrogate.layers import AnalogLinear
+from surrogate.network import Perceptron
+from surrogate.surrogate import Surrogate
+from surrogate.training import Recipe, SeedResult
+
+ARRAY = {
+    "wires": {"word_line_resistance": "30 ohm", "bit_line_resistance": "7 ohm", "switch_resistance": "2 kohm"},
+    "weights": {"current_min": "500 nA", "current_max": "50 uA"},
+    "read": {"t_max": "50 ns"},
+}
+
+
+def make_run(design: Design, engine: Ngspice, folder: Path, workers: int = 1) -> None:
+    """Every artefact of a run but its report, as ``cosim.pipeline`` writes them; the network has random weights."""
+    folder.mkdir(parents=True)
+    write_json({"design": design.name, "design_hash": design.hash}, folder / "run.json")
+    plan = standard_plan(design, read_curve(design, engine), seed=3, size=PlanSize(patterns=2, weights=2))
+    data = run_campaign(design, plan, engine, folder, workers)
+    save_dataset(data, folder / "data.h5")
+    surrogate = fit_dataset(data)
+    surrogate = surrogate.with_report(validate_dataset(surrogate, data))
+    save_surrogate(surrogate, folder / "surrogate.safetensors")
+    network = random_network(surrogate, design)
+    result = SeedResult(0, 0.9, 0.8, 0.8, 0.9, (0.9, 0.9), (0.8, 0.9), network, network)
+    retrained = write_retrained(folder, surrogate, [result], Recipe())
+    generator = torch.Generator().manual_seed(1)
+    images = Images(torch.rand(2, design.array.rows, generator=generator), torch.tensor([0, 1]))
+    signed = sign_off(design, surrogate, network, images, engine, folder / "signoff", workers)
+    write_json(signed.summary, folder / SIGN_OFF_REPORT)
+    record_waveforms(design, data.cells[0], data.duration[0], engine, folder / "waveforms.npz")
+    figures = {**surrogate_figures(data, surrogate), "network": network_figures(retrained, signed.summary)}
+    write_json({**figures, "wall_seconds": {"total": 1.0}}, folder / "summary.json")
+
+
+def random_network(surrogate: Surrogate, design: Design) -> Perceptron:
+    """Two layers, each on one array of ``design``."""
+    generator = torch.Generator().manual_seed(0)
+    rows, pairs = design.array.rows, design.array.columns // 2
+    weights = (torch.randn(rows, pairs, generator=generator), torch.randn(pairs, pairs, generator=generator))
+    settings = tile_settings(design)
+    return Perceptron([AnalogLinear(w, torch.zeros(pairs), surrogate, settings) for w in weights], torch.ones(1))
