@@ -1,73 +1,133 @@
-"""Measurement files: CSV with header ``T_0,…,T_{N-1},Q_0,…,Q_{M-1}``, seconds and coulombs, one VMM a row."""
+"""Measurement files: CSV with header ``T_0,…,T_{N-1},Q_0,…,Q_{M-1}``, seconds and coulombs, one VMM a row; and files
+of durations alone, which end at ``T_{N-1}``.
+
+They are read line by line, so that a file takes the memory of its numbers and no more.
+"""
 
 from __future__ import annotations
 
 import csv
 import hashlib
-import io
 import math
+import reprlib
+from array import array
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cosim.errors import InputError
+from surrogate.atomic import replacing
 
 MAX_BYTES = 2_000_000_000
+MAX_LINE_BYTES = 1_000_000
+MAX_VALUES = 100_000_000
+"""Numbers of one file: 0.8 GB in memory."""
+
+
+SIZES = {"T": (1e-15, 1e3), "Q": (1e-90, 1e3)}
+"""Smallest and largest durations in s and charges in C beside 0: within them no formula overflows."""
 
 
 @dataclass(frozen=True)
 class Measurements:
-    """``duration`` [n, N] s and ``charge`` [n, M] C; ``hash`` of the file they came from."""
+    """``duration`` [n, N] s and ``charge`` [n, M] C; ``hash`` of the file they came from.
+
+    Raises :class:`InputError` on shapes that do not fit and on values beyond :data:`SIZES`.
+    """
 
     duration: NDArray[np.float64]
     charge: NDArray[np.float64]
     hash: str
 
+    def __post_init__(self) -> None:
+        t, q = np.shape(self.duration), np.shape(self.charge)
+        if not (len(t) == len(q) == 2 and t[0] == q[0] and 0 not in (*t, *q)):
+            raise InputError(f"measurements: durations {t} and charges {q}: give [n, N] and [n, M]")
+        for kind, values in (("T", self.duration), ("Q", self.charge)):
+            least, largest = SIZES[kind]
+            size = np.abs(values)
+            if not ((size == 0) | ((size >= least) & (size <= largest))).all() or (kind == "T" and (values < 0).any()):
+                raise InputError(f"measurements: {kind}: values beyond {least:g} to {largest:g} or negative durations")
+
 
 def load_measurements(path: Path) -> Measurements:
     """Read a measurement file. Raises :class:`InputError` naming file, line, column and remedy."""
-    if not path.is_file():
-        raise InputError(f"{path}: no such measurement file")
-    if path.stat().st_size > MAX_BYTES:
-        raise InputError(f"{path}: larger than {MAX_BYTES} bytes")
-    raw = path.read_bytes()
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not UTF-8 text: expected CSV with header T_0,…,Q_0,…") from None
-    reader = csv.reader(io.StringIO(text))
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        rows = _check_header(header, path)
-        values = [_numbers(row, header, path, reader.line_num) for row in reader if row]
-    except csv.Error as error:
-        raise InputError(f"{path}:{reader.line_num}: not CSV: {error}") from None
-    if not values:
-        raise InputError(f"{path}: no measurements below the header: add rows")
-    table = np.array(values)
-    return Measurements(table[:, :rows], table[:, rows:], hashlib.sha256(raw).hexdigest())
+    table, names, digest = _read(path, "measurement", lambda header: _check_header(header, path))
+    rows = sum(name.startswith("T_") for name in names)
+    return Measurements(table[:, :rows], table[:, rows:], digest)
+
+
+def load_durations(path: Path, rows: int) -> NDArray[np.float64]:
+    """Durations [n, ``rows``] s from a CSV file with header ``T_0,…``. Raises :class:`InputError` naming file, line,
+    column and remedy."""
+
+    def check(header: list[str]) -> None:
+        if header != [f"T_{i}" for i in range(rows)]:
+            raise InputError(f"{path}:1: the header must be T_0,…,T_{rows - 1}, one name for every word line")
+
+    return _read(path, "durations", check)[0]
 
 
 def save_measurements(duration: NDArray[np.float64], charge: NDArray[np.float64], path: Path) -> None:
-    """Write a measurement file that :func:`load_measurements` reads back to the same numbers."""
+    """Write a measurement file that :func:`load_measurements` reads back to the same numbers: beside it first, then
+    renamed into place."""
     header = [f"T_{i}" for i in range(duration.shape[1])] + [f"Q_{j}" for j in range(charge.shape[1])]
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         writer.writerows([repr(float(x)) for x in row] for row in np.hstack([duration, charge]))
 
 
-def _check_header(header: list[str], path: Path) -> int:
-    """Number of word lines."""
+def _read(
+    path: Path, kind: str, check_header: Callable[[list[str]], None]
+) -> tuple[NDArray[np.float64], list[str], str]:
+    """Numbers [n, k] below a header of k names, the names, and the file's SHA-256."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such {kind} file")
+    if path.stat().st_size > MAX_BYTES:
+        raise InputError(f"{path}: larger than {MAX_BYTES} bytes: split it")
+    digest, values = hashlib.sha256(), array("d")
+    with path.open("rb") as file:
+        reader = csv.reader(_lines(file, path, digest))
+        try:
+            header = [name.strip() for name in next(reader, [])]
+            check_header(header)
+            for row in reader:
+                if row:
+                    values.extend(_numbers(row, header, path, reader.line_num))
+                if len(values) > MAX_VALUES:
+                    raise InputError(f"{path}:{reader.line_num}: more than {MAX_VALUES} numbers: split the file")
+        except csv.Error as error:
+            raise InputError(f"{path}:{reader.line_num}: not CSV: {error}") from None
+    if not values:
+        raise InputError(f"{path}: no {kind} below the header: add rows")
+    return np.frombuffer(values).reshape(-1, len(header)), header, digest.hexdigest()
+
+
+def _lines(file: BinaryIO, path: Path, digest: Any) -> Iterator[str]:
+    number = 0
+    while raw := file.readline(MAX_LINE_BYTES + 1):
+        number += 1
+        if len(raw) > MAX_LINE_BYTES:
+            raise InputError(f"{path}:{number}: longer than {MAX_LINE_BYTES} bytes: one VMM a line, as plain numbers")
+        digest.update(raw)
+        try:
+            yield raw.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError:
+            raise InputError(f"{path}:{number}: not UTF-8 text: save it as CSV in UTF-8") from None
+
+
+def _check_header(header: list[str], path: Path) -> None:
     rows = sum(name.startswith("T_") for name in header)
     columns = len(header) - rows
     expected = [f"T_{i}" for i in range(rows)] + [f"Q_{j}" for j in range(columns)]
     if rows == 0 or columns == 0 or header != expected:
         wrong = next((h for h, e in zip(header, expected, strict=False) if h != e), "the header")
-        raise InputError(f"{path}:1: {wrong!r}: the header must be T_0,…,T_N-1,Q_0,…,Q_M-1 in this order")
-    return rows
+        raise InputError(f"{path}:1: {reprlib.repr(wrong)}: the header must be T_0,…,T_N-1,Q_0,…,Q_M-1 in this order")
 
 
 def _numbers(row: list[str], header: list[str], path: Path, line: int) -> list[float]:
@@ -76,12 +136,25 @@ def _numbers(row: list[str], header: list[str], path: Path, line: int) -> list[f
     values = []
     for name, text in zip(header, row, strict=True):
         try:
-            value = float(text)
+            value = _number(text)
         except ValueError:
-            raise InputError(f"{path}:{line}: {name}: {text.strip()!r} is no number: correct it") from None
+            shown = reprlib.repr(text.strip())
+            raise InputError(f"{path}:{line}: {name}: {shown} is no number: correct it") from None
         if not math.isfinite(value):
-            raise InputError(f"{path}:{line}: {name}: {text.strip()!r} is not finite: correct it")
+            raise InputError(f"{path}:{line}: {name}: {reprlib.repr(text.strip())} is not finite: correct it")
         if name.startswith("T_") and value < 0:
             raise InputError(f"{path}:{line}: {name}: {value:g} s is negative: durations are seconds from 0 up")
+        least, largest = SIZES[name[0]]
+        if value and not least <= abs(value) <= largest:
+            raise InputError(
+                f"{path}:{line}: {name}: {value:g} is not 0 nor {least:g} to {largest:g}: give seconds and coulombs"
+            )
         values.append(value)
     return values
+
+
+def _number(text: str) -> float:
+    """As ``float``, but for ``1_000`` and foreign digits, which Python alone would take for a number."""
+    if "_" in text or not text.isascii():
+        raise ValueError(text)
+    return float(text)

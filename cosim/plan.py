@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from cosim.errors import InputError
 from cosim.programming import ReadCurve
 from netlists.design import Design
+from netlists.stimulus import check_durations
 
 ROLES = ("fit", "patterns", "weights", "network", "one_hot")
 """What a run is for: ``fit`` is all a fit may see; ``patterns`` has the fit's cells and unseen durations; ``weights``
@@ -45,6 +46,13 @@ MIN_FIT_SLOTS = 64
 """Slots that the runs of role ``fit`` have together; arrays of few rows get more runs."""
 
 
+MAX_RUNS = 1_000_000
+"""Runs of one kind in a plan."""
+
+MAX_CELL_BYTES = 500_000_000
+"""Memory that the cells of all matrices of a plan may take."""
+
+
 @dataclass(frozen=True)
 class PlanSize:
     """How many transients of each kind a plan holds (at least)."""
@@ -54,6 +62,12 @@ class PlanSize:
     patterns: int = 8
     weights: int = 6
     network: int = 6
+
+    def __post_init__(self) -> None:
+        for name, least in (("fit", 1), ("fit_matrices", 1), ("patterns", 0), ("weights", 0), ("network", 0)):
+            value = getattr(self, name)
+            if not (isinstance(value, int) and least <= value <= MAX_RUNS):
+                raise InputError(f"plan: {name} is {str(value)[:20]}: give a whole number from {least} to {MAX_RUNS}")
 
 
 def standard_plan(
@@ -70,10 +84,12 @@ def standard_plan(
     pulse widths that a network produces; ``size.network`` of them are drawn for role ``network``.
     """
     size = size or PlanSize()
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     rows = design.array.rows
-    matrices = size.fit_matrices + size.weights
-    cells = random_cells(rng, design, curve, matrices)
+    unseen = size.weights
+    if network_duration is not None and size.network:
+        unseen = max(unseen, 1)  # a network's widths meet cells that the fit has not seen
+    cells = random_cells(rng, design, curve, size.fit_matrices + unseen)
     runs: list[tuple[str, int, NDArray[np.float64]]] = []
     for k in range(max(size.fit, -(-MIN_FIT_SLOTS // rows))):
         matrix = 0 if k >= size.fit_matrices else k
@@ -82,7 +98,7 @@ def standard_plan(
     runs += [("weights", size.fit_matrices + k, _random(rng, design)) for k in range(size.weights)]
     if network_duration is not None:
         runs += [
-            ("network", size.fit_matrices + k % size.weights, widths)
+            ("network", size.fit_matrices + k % unseen, widths)
             for k, widths in enumerate(_draw(rng, design, network_duration, size.network))
         ]
     for row in range(rows):
@@ -101,7 +117,9 @@ def standard_plan(
 def unseen_plan(design: Design, curve: ReadCurve, seed: int, count: int, read_rows: int) -> Plan:
     """Runs that only judge a surrogate: ``count`` random VMMs (role ``weights``), each of random cells of its own, and
     ``read_rows`` rows of matrix 0 from end to end read alone (role ``one_hot``)."""
-    rng = np.random.default_rng(seed)
+    if count < 1 or not 0 <= read_rows <= MAX_RUNS:
+        raise InputError(f"plan: {count} VMMs and {read_rows} rows: give at least one VMM and no negative number")
+    rng = generator(seed)
     rows = np.unique(np.linspace(0, design.array.rows - 1, read_rows).round().astype(np.int64))
     alone = np.eye(design.array.rows)[rows] * design.read.t_max
     return Plan(
@@ -113,15 +131,34 @@ def unseen_plan(design: Design, curve: ReadCurve, seed: int, count: int, read_ro
     )
 
 
+def generator(seed: int) -> np.random.Generator:
+    """Random numbers of ``seed``. Raises :class:`InputError` where it is negative."""
+    if seed < 0:
+        raise InputError(f"seed {seed}: give a whole number from 0 up")
+    return np.random.default_rng(seed)
+
+
 def random_cells(rng: np.random.Generator, design: Design, curve: ReadCurve, count: int) -> NDArray[np.float64]:
-    """``count`` matrices [count, N, M] of cells, log-uniform in read current over the design's weight range."""
+    """``count`` matrices [count, N, M] of cells, log-uniform in read current over the design's weight range.
+
+    Raises :class:`InputError` where they are more than memory should hold.
+    """
+    size = 8 * count * design.array.rows * design.array.columns
+    if not 0 < size <= MAX_CELL_BYTES:
+        shape = f"{design.array.rows}x{design.array.columns}"
+        raise InputError(
+            f"plan: {count} matrices of {shape} cells take {size} bytes, not 1 to {MAX_CELL_BYTES}: plan fewer or "
+            "smaller ones"
+        )
     low, high = np.log(design.weights.current_min), np.log(design.weights.current_max)
     return curve.state_for(np.exp(rng.uniform(low, high, (count, design.array.rows, design.array.columns))))
 
 
 def random_durations(rng: np.random.Generator, design: Design, count: int) -> NDArray[np.float64]:
-    """Random pulse widths [count, N] s of the design's resolution."""
-    return np.array([_random(rng, design) for _ in range(count)])
+    """Random pulse widths [count, N] s of the design's resolution. Raises :class:`InputError` for too many."""
+    if not 0 <= count <= MAX_RUNS:
+        raise InputError(f"plan: {count} VMMs: give 0 to {MAX_RUNS}")
+    return np.array([_random(rng, design) for _ in range(count)]).reshape(count, design.array.rows)
 
 
 def _spread(rng: np.random.Generator, design: Design) -> NDArray[np.float64]:
@@ -145,6 +182,7 @@ def _draw(
 ) -> NDArray[np.float64]:
     if duration.ndim != 2 or duration.shape[1] != design.array.rows:
         raise InputError(f"network durations: shape {duration.shape}, expected [k, {design.array.rows}]")
+    duration = check_durations(design, duration)
     busy = duration[(duration > 0).any(axis=1)]
     if len(busy) == 0:
         raise InputError("network durations: all are zero: give durations that the network produces")

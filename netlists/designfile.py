@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import re
 import reprlib
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from netlists.design import Design
 from netlists.errors import InputError
 
-MAX_BYTES = 1_000_000
+MAX_BYTES = 40_000
+"""Largest design file: reading one takes a second at most."""
+
+MAX_DEPTH = 8
+"""Deepest nesting of YAML collections; our files have four levels."""
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_MAX_WORDS = 200
+"""Longest key or reason, in characters, that an error message quotes."""
 
 
 def builtin_names() -> list[str]:
@@ -30,11 +40,7 @@ def load_design(source: str | Path) -> Design:
     path = Path(source)
     try:
         if path.is_file():
-            if path.stat().st_size > MAX_BYTES:
-                raise InputError(f"{path}: larger than {MAX_BYTES} bytes: not a design file")
-            return parse_design(path.read_text(encoding="utf-8"), str(path))
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text: not a design file ({error.reason})") from None
+            return parse_design(read_text(path, "design"), str(path))
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     if str(source) in builtin_names():
@@ -43,29 +49,53 @@ def load_design(source: str | Path) -> Design:
     raise InputError(f"{source}: no such design file; built-in designs are: {', '.join(builtin_names())}")
 
 
-def parse_design(text: str, origin: str) -> Design:
-    """The design in YAML ``text``; ``origin`` names it in errors."""
+def read_text(path: Path, kind: str) -> str:
+    """Text of the ``kind`` (such as ``design``) file ``path``. Raises :class:`InputError` where it cannot be one."""
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        _refuse_aliases(text, origin)
-        data = yaml.safe_load(text)
+        if path.stat().st_size > MAX_BYTES:
+            raise InputError(f"{path}: larger than {MAX_BYTES} bytes: not a {kind} file")
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text: not a {kind} file ({error.reason})") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def parse_design(text: str, origin: str) -> Design:
+    """The design in YAML ``text``; ``origin`` names it in errors.
+
+    Raises :class:`InputError` on anything else, on tags, anchors and aliases, and on text that is too long.
+    """
+    return parse_yaml(text, origin, Design, "design")
+
+
+def parse_yaml(text: str, origin: str, model: type[Model], kind: str) -> Model:
+    """The ``model`` in YAML ``text``, a ``kind`` (such as ``design``) file; otherwise as :func:`parse_design`."""
+    if len(text) > MAX_BYTES:
+        raise InputError(f"{origin}: larger than {MAX_BYTES} characters: not a {kind} file")
+    try:
+        _refuse_unplain(text, origin)
+        loader = _PlainLoader(text)
+        node = loader.get_single_node()
+        data = None if node is None else loader.construct_document(node)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise InputError(f"{origin}{line}: not valid YAML: {problem}") from None
+        raise InputError(f"{origin}{line}: not valid YAML: {_words(problem)}") from None
     except InputError:
         raise
-    except (ValueError, RecursionError) as error:  # impossible dates and numbers, endless nesting
-        raise InputError(f"{origin}: not valid YAML: {str(error)[:80]}") from None
+    except ValueError as error:  # numbers of too many digits
+        raise InputError(f"{origin}: not valid YAML: {_words(str(error))}") from None
     if not isinstance(data, dict):
-        raise InputError(f"{origin}: expected sections such as 'array:' and 'cell:' at the top level")
+        keys = " and ".join([f"'{key}:'" for key in model.model_fields if key not in ("name", "notes")][:2])
+        raise InputError(f"{origin}: expected sections such as {keys} at the top level")
     _refuse_duplicates(node, origin)
     try:
-        return Design.model_validate(data)
+        return model.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
-        raise InputError(_message(first, node, origin)) from None
+        raise InputError(_message(first, node, origin, kind)) from None
 
 
 def dump_design(design: Design) -> str:
@@ -73,31 +103,62 @@ def dump_design(design: Design) -> str:
     return yaml.safe_dump(design.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
-def _refuse_aliases(text: str, origin: str) -> None:
-    for token in yaml.scan(text, Loader=yaml.SafeLoader):
-        if isinstance(token, yaml.AliasToken):
-            line = token.start_mark.line + 1
-            raise InputError(f"{origin}:{line}: YAML aliases are not used here: write the value out")
+class _PlainLoader(yaml.SafeLoader):
+    """YAML of plain decimal numbers, truth values and text: ``010`` is no eight, ``1:30`` no ninety, ``1_6`` no 16."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, list[Any]]] = {}
+
+
+for _kind, _pattern, _first in (
+    ("bool", "yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF", "yYnNtTfFoO"),
+    ("null", "~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("int", r"[-+]?(?:0|[1-9][0-9]*)", "-+0123456789"),
+    ("float", r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?|[-+]?\.inf|\.nan", "-+.0123456789"),
+):  # fmt: skip
+    _PlainLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(rf"^(?:{_pattern})$"), list(_first))
+
+
+_OPENING = (yaml.BlockSequenceStartToken, yaml.BlockMappingStartToken, yaml.FlowSequenceStartToken,
+            yaml.FlowMappingStartToken)  # fmt: skip
+_CLOSING = (yaml.BlockEndToken, yaml.FlowSequenceEndToken, yaml.FlowMappingEndToken)
+_UNPLAIN = {
+    yaml.AliasToken: "anchors and aliases", yaml.AnchorToken: "anchors and aliases", yaml.TagToken: "tags",
+}  # fmt: skip
+
+
+def _refuse_unplain(text: str, origin: str) -> None:
+    """Refuse what no design needs and only harm does, before anything is built of it."""
+    depth = 0
+    for token in yaml.scan(text, Loader=_PlainLoader):
+        line = token.start_mark.line + 1
+        if type(token) in _UNPLAIN:
+            raise InputError(f"{origin}:{line}: YAML {_UNPLAIN[type(token)]} are not used here: write the value out")
+        depth += isinstance(token, _OPENING) - isinstance(token, _CLOSING)
+        if depth > MAX_DEPTH:
+            raise InputError(f"{origin}:{line}: nested deeper than {MAX_DEPTH} levels: write it flatter")
 
 
 def _refuse_duplicates(node: Any, origin: str) -> None:
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            _refuse_duplicates(item, origin)
     if not isinstance(node, yaml.MappingNode):
         return
     seen: set[str] = set()
     for key, value in node.value:
         if key.value in seen:
-            raise InputError(f"{origin}:{key.start_mark.line + 1}: {key.value}: given twice: keep one")
+            raise InputError(f"{origin}:{key.start_mark.line + 1}: {_words(key.value)}: given twice: keep one")
         seen.add(key.value)
         _refuse_duplicates(value, origin)
 
 
-def _message(error: Any, root: yaml.Node, origin: str) -> str:
+def _message(error: Any, root: yaml.Node, origin: str, file_kind: str) -> str:
     path = [str(p) for p in error["loc"]]
     if len(path) > 1 and path[0] == "cell" and path[1] in ("mos", "resistive"):
         del path[1]
     line = _line(root, path)
-    key = " ".join(".".join(path).split()) or "design"
-    kind, text = error["type"], error["msg"].removeprefix("Value error, ")
+    key = _words(".".join(path)) or file_kind
+    kind, text = error["type"], _words(error["msg"].removeprefix("Value error, "))
     if kind == "extra_forbidden":
         text = "unknown key: remove it or correct its spelling"
     elif kind == "missing":
@@ -107,9 +168,19 @@ def _message(error: Any, root: yaml.Node, origin: str) -> str:
     return f"{origin}:{line}: {key}: {text}"
 
 
+def _words(text: str) -> str:
+    """``text`` as one line that a terminal shows as it is, shortened where it is long."""
+    shown = "".join(c if c.isprintable() else " " for c in text[: _MAX_WORDS + 1])
+    return " ".join(shown.split()) if len(text) <= _MAX_WORDS else " ".join(shown[:_MAX_WORDS].split()) + " …"
+
+
 def _line(node: yaml.Node, path: list[str]) -> int:
     line = node.start_mark.line + 1
     for name in path:
+        if isinstance(node, yaml.SequenceNode) and name.isdecimal() and int(name) < len(node.value):
+            node = node.value[int(name)]
+            line = node.start_mark.line + 1
+            continue
         if not isinstance(node, yaml.MappingNode):
             break
         for key, value in node.value:

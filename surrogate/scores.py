@@ -27,12 +27,12 @@ class Scores:
 
 
 def decibel(truth: Array, predicted: Array) -> float:
-    """20·log10(rms(truth)/rms(truth − predicted)), capped at 300 dB."""
+    """20·log10(rms(truth)/rms(truth − predicted)), within ± 300 dB."""
     error = float(np.sqrt(np.mean((truth - predicted) ** 2)))
     signal = float(np.sqrt(np.mean(truth**2)))
     if error <= 1e-15 * signal:
         return 300.0
-    return 20 * float(np.log10(max(signal, 1e-300) / error))
+    return 20 * float(np.log10(max(signal / error, 1e-15)))
 
 
 def score(truth: Array, predicted: Array, cell_truth: Array | None = None, cells: Array | None = None) -> Scores:

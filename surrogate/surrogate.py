@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -47,6 +49,8 @@ class Domain:
 
     def check_state(self, state: Tensor) -> None:
         """Raise :class:`InputError` where a cell's state lies outside the domain."""
+        if state.numel() == 0:
+            raise InputError("weights: no cells: give states [rows, columns]")
         low, high = float(state.min()), float(state.max())
         if not (low >= self.state_min - STATE_MARGIN and high <= self.state_max + STATE_MARGIN):
             raise InputError(
@@ -95,32 +99,51 @@ class Surrogate:
     def charge(self, duration: Array, state: Tensor, without: tuple[str, ...] = ()) -> Array:
         """Charges [n, M] C of ``duration`` [n, N] s on cells of ``state`` [N, M] or [n, N, M]; effects in ``without``
         are switched off. The reference engine, in float64. Raises :class:`InputError` outside the domain."""
-        self.domain.check_duration(duration)
-        time = torch.as_tensor(duration / self.time_scale, dtype=torch.float64)
-        state = state if state.dim() == 3 else state[None]
-        with torch.no_grad():
-            q = self.engine.charges(time, state, without)
-        return (q * self.current_scale * self.time_scale).numpy()
+        self.domain.check_state(state)
+        return self.extrapolated(duration, state, without)
+
+    def extrapolated(self, duration: Array, state: Tensor, without: tuple[str, ...] = ()) -> Array:
+        """As :meth:`charge`, and of cells of any state: for those who hold the truth against it."""
+        time, states = self._inputs(duration, state)
+        if unknown := set(without) - set(self.engine.effects):
+            raise InputError(f"without: {sorted(unknown)[0]!r} is none of {', '.join(self.engine.effects)}")
+        with _solvable(), torch.no_grad():
+            q = self.engine.charges(time, states, without)
+        return _finite(q * self.current_scale * self.time_scale)
 
     def charge_sigma(self, duration: Array, state: Tensor) -> Array:
-        """Standard deviations [n, M] C of the errors of :meth:`charge` for the same arguments; 95 % intervals are
-        ± :data:`surrogate.uncertainty.INTERVAL` of them. They grow with distance from what the fit has seen.
+        """Standard deviations [n, M] C of the errors of :meth:`extrapolated` for the same arguments; 95 % intervals
+        are ± :data:`surrogate.uncertainty.INTERVAL` of them. They grow with distance from what the fit has seen.
 
-        Raises :class:`InputError` outside the domain and for a surrogate without a calibrated covariance.
+        Raises :class:`InputError` outside the domain of durations and for a surrogate without a calibrated covariance.
         """
         if self.covariance is None or self.state_map is None:
             raise InputError("surrogate: has no calibrated covariance: fit it again, to a data set of MOS cells")
+        time, states = self._inputs(duration, state)
+        states = states.expand(len(time), -1, -1)
+        with _solvable():
+            variance = charge_variance(self.shared, self.state_map, self.covariance, states, time)
+        return _finite(variance.sqrt() * abs(self.current_scale) * self.time_scale)
+
+    def _inputs(self, duration: Array, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Durations [n, N] over the time scale and states [1 or n, N, M], checked."""
+        duration = np.asarray(duration, dtype=np.float64)
+        states = torch.as_tensor(state, dtype=torch.float64)
+        states = states[None] if states.dim() == 2 else states
+        if duration.ndim != 2 or states.dim() != 3 or states.shape[1] != duration.shape[1] or states.shape[2] == 0:
+            raise InputError(f"duration {duration.shape} and states {tuple(state.shape)}: give [n, N] and [N, M]")
+        if len(duration) == 0 or len(states) not in (1, len(duration)):
+            raise InputError(f"states of {len(states)} arrays for {len(duration)} VMMs: give one each or one for all")
+        if not bool(torch.isfinite(states).all()):
+            raise InputError("weights: a cell's state is not finite: correct it")
         self.domain.check_duration(duration)
-        time = torch.as_tensor(duration / self.time_scale, dtype=torch.float64)
-        states = state if state.dim() == 3 else state.expand(len(duration), *state.shape)
-        variance = charge_variance(self.shared, self.state_map, self.covariance, states, time)
-        return (variance.sqrt() * abs(self.current_scale) * self.time_scale).numpy()
+        return torch.from_numpy(duration / self.time_scale), states
 
     def one_hot_current(self, state: Tensor) -> Tensor:
         """Currents [..., N, M] A that reading arrays of ``state`` [..., N, M] one row at a time shows."""
         rows, columns = state.shape[-2:]
         arrays = state.reshape(-1, rows, columns)
-        with torch.no_grad():
+        with _solvable(), torch.no_grad():
             current = self.engine.one_hot_currents(arrays)
         return (current * self.current_scale).reshape(state.shape)
 
@@ -137,9 +160,25 @@ class Surrogate:
         """Raise :class:`InputError` unless a cross-validation passed."""
         if self.report is None:
             raise InputError("surrogate: not validated: run 'fgcosim validate' on it first")
-        if not self.report.get("passed"):
-            failed = ", ".join(self.report.get("failed", [])) or "unknown"
+        if self.report.get("passed") is not True:
+            failed = ", ".join(map(str, self.report.get("failed") or ["unknown"]))
             raise InputError(f"surrogate: failed its cross-validation ({failed}): improve the fit or lower the levels")
+
+
+@contextmanager
+def _solvable() -> Iterator[None]:
+    """Turns a model without a solution into :class:`InputError`: parameters and states are all that can be wrong."""
+    try:
+        yield
+    except (ArithmeticError, torch.linalg.LinAlgError) as error:
+        reason = " ".join(str(error).split())[:100]
+        raise InputError(f"surrogate: {reason}: keep states in its domain or fit it again") from None
+
+
+def _finite(charge: Tensor) -> Array:
+    if not bool(torch.isfinite(charge).all()):
+        raise InputError("surrogate: its parameters give charges that are not finite: fit it again")
+    return charge.numpy()
 
 
 def ideal_weights(duration: Array, charge: Array) -> tuple[Tensor | None, Tensor]:

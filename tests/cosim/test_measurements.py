@@ -32,8 +32,8 @@ def refused(path):
 
 
 @given(
-    duration=arrays(np.float64, (3, 2), elements=st.floats(0, 1e3)),
-    charge=arrays(np.float64, (3, 4), elements=st.floats(-1e3, 1e3)),
+    duration=arrays(np.float64, (3, 2), elements=st.floats(1e-15, 1e3) | st.just(0.0)),
+    charge=arrays(np.float64, (3, 4), elements=st.floats(1e-90, 1e3).flatmap(lambda q: st.sampled_from([q, -q, 0.0]))),
 )
 @IN_FIXTURE
 def test_round_trip_is_exact(tmp_path, duration, charge):
@@ -74,6 +74,9 @@ def test_files_as_spreadsheets_write_them(tmp_path, text):
         ("0,0,inf", "Q_0: 'inf' is not finite"),
         ("0,0,1e999", "Q_0: '1e999' is not finite"),
         ("   ", "1 values under 3 names"),
+        ("1e-20,0,1e-13", "T_0: 1e-20 is not 0 nor 1e-15 to 1000: give seconds and coulombs"),
+        ("1e4,0,1e-13", "T_0: 10000 is not 0 nor 1e-15 to 1000: give seconds and coulombs"),
+        ("0,0,1e300", "Q_0: 1e+300 is not 0 nor"),
     ],
 )
 def test_a_bad_row_is_named_by_its_line(tmp_path, row, message):
@@ -135,3 +138,13 @@ def test_any_bytes_are_read_or_refused(tmp_path, content):
 @IN_FIXTURE
 def test_any_rows_are_read_or_refused(tmp_path, rows):
     loads_or_refuses(write(tmp_path, "T_0,Q_0\n" + rows))
+
+
+@pytest.mark.parametrize(
+    ("duration", "charge"),
+    [([[1e-6]], [[1e300]]), ([[-1e-6]], [[1e-12]]), ([[np.nan]], [[1e-12]]), ([[1e-6]], [[np.inf]]), ([1e-6], [1e-12]),
+     ([[1e-6]], [[1e-12], [0]]), ([[]], [[1e-12]]), ([[1e-20]], [[1e-12]])],
+)  # fmt: skip
+def test_measurements_in_memory_are_checked_too(duration, charge):
+    with pytest.raises(InputError, match="measurements: "):
+        measurements.Measurements(np.array(duration), np.array(charge), "")

@@ -132,3 +132,16 @@ def test_a_curve_that_does_not_reach_the_weights_is_refused(make_design):
     narrow = ReadCurve(state=np.array([0.8, 1.2]), current=np.array([1e-8, 1e-7]))
     with pytest.raises(InputError, match="change weights or cell"):
         standard_plan(make_design(5, 3), narrow)
+
+
+def test_a_plan_without_unseen_weights_still_judges_a_networks_widths_on_unseen_cells(make_design):
+    plan = standard_plan(make_design(3, 2), CURVE, size=PlanSize(weights=0), network_duration=np.full((4, 3), 1e-7))
+    indices = {role: {k for k, r in zip(plan.weights_index, plan.role, strict=True) if r == role} for role in plan.role}
+    assert "weights" not in indices and not indices["network"] & indices["fit"]
+    assert max(indices["network"]) == len(plan.cells) - 1
+
+
+@pytest.mark.parametrize("sizes", [{"fit": 0}, {"fit_matrices": 0}, {"weights": -1}, {"fit": 1.5}, {"patterns": 10**9}])
+def test_senseless_sizes_are_refused(sizes):
+    with pytest.raises(InputError, match=f"plan: {next(iter(sizes))} is "):
+        PlanSize(**sizes)

@@ -1,5 +1,7 @@
 """The surrogate object: domain, trust, physical units."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -37,6 +39,36 @@ def test_states_in_the_domain(state):
 def test_states_outside_the_domain(state):
     with pytest.raises(InputError, match="domain"):
         DOMAIN.check_state(torch.tensor([[0.0, state]]))
+
+
+@pytest.mark.parametrize("shift", [10.0, -10.0, float("nan")])
+def test_charges_of_states_outside_the_domain_are_refused_unless_asked_for(shift):
+    s, duration, state = surrogate(2, 3), np.full((1, 2), 5e-7), random_state(2, 3)
+    with pytest.raises(InputError, match="domain"):
+        s.charge(duration, state + shift)
+    if shift == shift:
+        assert np.isfinite(s.extrapolated(duration, state + shift)).all()
+    np.testing.assert_array_equal(s.extrapolated(duration, state), s.charge(duration, state))
+
+
+@pytest.mark.parametrize(
+    ("duration", "state"),
+    [((2, 3), (2, 3)), ((2,), (2, 3)), ((2, 2), (3, 2, 3)), ((0, 2), (2, 3)), ((1, 2), (2, 0)), ((1, 2), (2,))],
+)
+def test_shapes_that_do_not_fit_are_refused(duration, state):
+    with pytest.raises(InputError):
+        surrogate(2, 3).charge(np.full(duration, 5e-7), random_state(*state))
+
+
+def test_charges_that_are_not_finite_are_refused():
+    huge = replace(surrogate(2, 3), current_scale=1.7e308, time_scale=1e-9)
+    with pytest.raises(InputError, match="not finite"):
+        huge.charge(np.full((1, 2), 1e-6), torch.full((2, 3), 2.0, dtype=torch.float64))
+
+
+def test_unknown_effects_are_refused():
+    with pytest.raises(InputError, match="'gravity' is none of crosstalk"):
+        surrogate(2, 3).charge(np.full((1, 2), 5e-7), random_state(2, 3), ("gravity",))
 
 
 def test_only_a_passed_cross_validation_is_trusted():

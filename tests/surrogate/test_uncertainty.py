@@ -81,7 +81,7 @@ def held_out(mismatched, rows, seed):
     with torch.no_grad():
         truth = (charges(unflatten(fitted_flat()), state, time) * AMPERES * SECONDS).numpy()
     duration, given = time.numpy() * SECONDS, mismatched.states(volts.numpy())
-    return coverage(truth, mismatched.charge(duration, given), mismatched.charge_sigma(duration, given))
+    return coverage(truth, mismatched.extrapolated(duration, given), mismatched.charge_sigma(duration, given))
 
 
 @pytest.mark.parametrize("rows", [10, 32])
