@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cosim import commands
+from cosim import commands, layout_command
 from cosim.errors import InputError, SimulationError
 from cosim.progress import Stages
 from surrogate.errors import InputError as SurrogateInputError
@@ -145,6 +145,15 @@ def verify(
 ) -> None:
     """Repeat some SPICE runs of a run folder and check that its files belong together; exit status 1 where not."""
     _finish(commands.verify(folder, runs, seed, ser, json, workers, Stages()))
+
+
+@app.command()
+def layout(
+    design: Design,
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write: .gds, .oas, .svg or .png.")],
+) -> None:
+    """Draw the design's array, check the rules of its process stack and print the area per cell."""
+    _finish(layout_command.layout(design, out))
 
 
 def _finish(passed: bool) -> None:

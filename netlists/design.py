@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from netlists.layout.section import Layout
 from netlists.quantity import (
     Capacitance,
     Level,
@@ -140,7 +141,8 @@ class Levels(_Section):
 
 
 class Design(_Section):
-    """A whole design. ``notes`` is free text (assumptions, sources) that is carried along but not hashed."""
+    """A whole design. ``notes`` is free text (assumptions, sources) and ``layout`` the geometry to draw; both are
+    carried along but not hashed: a circuit is decided by ``coupling`` and ``wires``."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
     notes: str = ""
@@ -151,11 +153,12 @@ class Design(_Section):
     read: Read
     weights: Weights
     levels: Levels = Levels()
+    layout: Layout | None = None
 
     @property
     def hash(self) -> str:
-        """SHA-256 of everything that decides a simulation; name, notes and pass levels do not."""
-        body = self.model_dump(mode="json", exclude={"name", "notes", "levels"})
+        """SHA-256 of everything that decides a simulation; name, notes, pass levels and the drawn layout do not."""
+        body = self.model_dump(mode="json", exclude={"name", "notes", "levels", "layout"})
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
     @property

@@ -100,7 +100,7 @@ def parse_yaml(text: str, origin: str, model: type[Model], kind: str) -> Model:
 
 def dump_design(design: Design) -> str:
     """``design`` as a design file that :func:`parse_design` reads back to the same design."""
-    return yaml.safe_dump(design.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    return yaml.safe_dump(design.model_dump(mode="json", exclude_none=True), sort_keys=False, allow_unicode=True)
 
 
 class _PlainLoader(yaml.SafeLoader):
