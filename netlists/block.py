@@ -21,6 +21,7 @@ from netlists.design import Design, MosCell
 from netlists.devices import DIFFUSION_LENGTH_M, MODEL_CARDS, MODEL_NAMES
 from netlists.elements import Capacitor, ChargeSource, Resistor, Terminal, Transistor
 from netlists.graph import SHORT_OHMS, array_graph, column_of, oriented
+from netlists.stimulus import SETTLE_EDGES
 from netlists.timeline import Timeline
 
 WORD_LINE_STEP = 1e-6
@@ -115,9 +116,10 @@ def source_cards(
     boundary: Boundary,
     clamp_volts: NDArray[np.float64],
 ) -> str:
-    """Stored charges of ``cells`` [N, M] V, clamps at ``clamp_volts`` [M] and the waveforms at the cut, as cards."""
+    """Stored charges of ``cells`` [N, M] V, clamps at ``clamp_volts`` [M] from the first edge until after the last one,
+    and the waveforms at the cut, as cards."""
     inside, beside = np.array(columns), np.array(neighbours(design, columns), dtype=np.int64)
-    lines = [f"Vclamp_{j} clamp_{j} 0 {float(clamp_volts[j])!r}" for j in columns]
+    lines = [_clamp_source(design, j, float(clamp_volts[j]), timeline) for j in columns]
     if isinstance(design.cell, MosCell):
         charges = zip(_names(design, inside), cells[:, inside].ravel().tolist(), strict=True)
         lines += [f"Iq_{name} 0 fg_{name} {volts / CHARGE_OHMS!r}" for name, volts in charges]
@@ -125,6 +127,16 @@ def source_cards(
     if isinstance(design.cell, MosCell) and design.coupling.floating_gate_same_row > 0:
         lines += _waveform_cards("fg", _names(design, beside), timeline, boundary.gate[:, :, beside], GATE_STEP)
     return "\n".join(lines) + "\n"
+
+
+def _clamp_source(design: Design, j: int, volts: float, timeline: Timeline) -> str:
+    """A clamp that rests at the idle voltage, at which charges are stored, and is at ``volts`` while rows switch."""
+    card, idle, edge = f"Vclamp_{j} clamp_{j} 0", design.v_idle, timeline.t_edge
+    if volts == idle:
+        return f"{card} {idle!r}"
+    falls, rises = timeline.begin[0] - 1.75 * edge, timeline.t_stop - SETTLE_EDGES / 2 * edge
+    points = [(0.0, idle), (falls, idle), (falls + edge, volts), (rises, volts), (rises + edge, idle)]
+    return f"{card} PWL({' '.join(f'{time:.9g} {level!r}' for time, level in points)})"
 
 
 def _names(design: Design, columns: NDArray[np.int64]) -> list[str]:
