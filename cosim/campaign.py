@@ -134,6 +134,8 @@ def _simulated(
     with locked(folder / "samples.lock"):
         store = SampleStore(folder / "samples")
         store.prepare()
+        for partial in (folder / "decks").glob(".*.partial"):
+            partial.unlink(missing_ok=True)
         campaign = _Campaign(design, plan, engine, folder, store, run_keys(design, plan, engine, code_version()))
         with open_pool(workers, scheduler) as pool:
             slots = campaign.run(pool, progress)
