@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cosim import commands, layout_command
+from cosim import commands, layout_command, parasitics_command
 from cosim.errors import InputError, SimulationError
 from cosim.progress import Stages
 from surrogate.errors import InputError as SurrogateInputError
@@ -154,6 +154,17 @@ def layout(
 ) -> None:
     """Draw the design's array, check the rules of its process stack and print the area per cell."""
     _finish(layout_command.layout(design, out))
+
+
+@app.command()
+def extract(
+    design: Design,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="File to write: .spef, .dspf, .sp or .gz.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Report the netlist's health; exit status 1 if bad.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print that report as one JSON object.")] = False,
+) -> None:
+    """Write the wires and capacitances of the design's array for other tools, and check its netlist."""
+    _finish(parasitics_command.extract(design, out, check, json))
 
 
 def _finish(passed: bool) -> None:

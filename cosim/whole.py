@@ -18,6 +18,7 @@ from netlists.check import check_graph
 from netlists.circuit import INTEGRATOR_FARADS, driver_cards, undriven_circuit
 from netlists.deck import deck_text, transient_for
 from netlists.design import Design, MosCell
+from netlists.devices.choice import device_of
 from netlists.graph import array_graph
 from netlists.stimulus import t_start
 
@@ -56,7 +57,8 @@ def _saved(design: Design) -> list[str]:
     names += [f"i(vdrv_{i})" for i in range(rows)] + [f"v(drv_{i})" for i in range(rows)]
     cells = [f"{i}_{j}" for i in range(rows) for j in range(columns)]
     if isinstance(design.cell, MosCell):
-        return names + [f"i(@m.x{cell}.m1[id])" for cell in cells] + [f"v(fg_{cell})" for cell in cells]
+        device = device_of(design.cell)
+        return names + [device.probe("1", f"x{cell}") for cell in cells] + [f"v(fg_{cell})" for cell in cells]
     return names + [f"i(@rcell_{cell}[i])" for cell in cells]
 
 
