@@ -90,22 +90,27 @@ def _deck(device: Device, cell: MosCell, read: Read, engine: Ngspice) -> str:
     lines += [f"V{name} {name} 0 {value!r}" for name, value in sources.items()]
     words = [key if value is None else f"{key}={value}" for key, value in engine.options().items()]
     words += [f"temp={read.temperature - 273.15:.6g}", "reltol=1e-6", "abstol=1e-18", "vntol=1e-9"]
-    saved = ["i(vda)", "i(vdb)", *(f"i(vg{name})" for name in "abc"), device.probe("ta"), *_sizes(device)]
+    saved = ["i(vda)", "i(vdb)", *(f"i(vg{name})" for name in "abc"), *_probes(device), *_sizes(device)]
     saved = [re.sub(r"^[iv]\((@.*)\)$", r"\1", name) for name in saved]
     lines += [".options " + " ".join(words), ".save " + " ".join(saved), f".dc Vg {begin!r} {end!r} {step!r}", ".end"]
     return "\n".join(lines) + "\n"
 
 
+def _probes(device: Device) -> list[str]:
+    """Vectors that tell the transistor's current, A, and its direction."""
+    return [device.current_probe("ta"), device.voltage_probe("ta")]
+
+
 def _sizes(device: Device) -> list[str]:
     """Vectors of the transistor's own width and length, m."""
-    return [device.probe("ta").replace("i(", "v(", 1).replace("[id]", f"[{key}]") for key in "wl"]
+    return [f"v({device.parameter(key, 'ta')})" for key in "wl"]
 
 
 def _checked(cell: MosCell, device: Device, read: Read, vectors: Mapping[str, Array]) -> GateCurve:
     what = _what(cell)
-    probe = device.probe("ta")
-    if probe not in vectors:
-        raise InputError(f"{what}: ngspice knows no {probe}: name a subcircuit with one BSIM transistor in it")
+    for probe in _probes(device):
+        if probe not in vectors:
+            raise InputError(f"{what}: ngspice knows no {probe}: name a subcircuit with one BSIM transistor in it")
     for vector, metres in zip(_sizes(device), (cell.width, cell.length), strict=True):
         found = float(vectors.get(vector, np.array([metres]))[0])
         if not metres / SIZE_FACTOR < found < metres * SIZE_FACTOR:

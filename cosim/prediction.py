@@ -86,7 +86,7 @@ def cell_table(design: Design, climber: Climber, low: float, high: float) -> Cel
     drop = np.repeat([0.0, LOWERED_CLAMP], [STATES, LOWERED_STATES]) * _sign(small)
     cells = np.tile(np.concatenate([state, fewer]), (ROWS, 1))
     deck = partial(block_deck, small, columns, cells, timeline, Boundary(ideal, ideal), small.v_idle - drop)
-    run, _ = climber.climb(deck, partial(read_block, small, columns, timeline))
+    run, _ = climber.climb(deck, partial(read_block, small, columns, cells, timeline))
     rest, row = _rests(small, words), np.arange(ROWS)[:, None]
     gate = np.moveaxis(run.gate[rest, row], 2, 0)
     log = np.moveaxis(np.log(np.maximum(np.abs(run.cell[rest, row]), LEAST_CURRENT)), 2, 0)

@@ -175,11 +175,13 @@ def _waveform_cards(
 
 def saved_vectors(design: Design, columns: range) -> list[str]:
     """What a block's run records: clamp currents, integrators, currents into the word lines, through the cells, and
-    floating gates; of each kind row by row."""
+    floating gates; of each kind row by row. Transistors add their drain-source voltages, which give ngspice's unsigned
+    currents their direction."""
     names = [f"i(vclamp_{j})" for j in columns] + [f"v(q_{j})" for j in columns]
     cells = _names(design, np.array(columns))
     names += [f"i(vwl_{cell})" for cell in cells]
     if isinstance(design.cell, MosCell):
         device = device_of(design.cell)
-        return names + [device.probe(cell) for cell in cells] + [f"v(fg_{cell})" for cell in cells]
+        names += [device.current_probe(cell) for cell in cells] + [f"v(fg_{cell})" for cell in cells]
+        return names + [device.voltage_probe(cell) for cell in cells]
     return names + [f"i(@rcell_{cell}[i])" for cell in cells]

@@ -64,12 +64,19 @@ class Device:
         geometry = " ".join(f"{key}={value!r}" for key, value in self.geometry.items())
         return f"{self.kind}{name} {nodes} {self.model} {geometry} {deviation}".rstrip()
 
-    def probe(self, name: str, within: str = "") -> str:
-        """Vector of the conduction current into the drain of instance ``name``; ``within`` names the subcircuit
+    def parameter(self, key: str, name: str, within: str = "") -> str:
+        """What ngspice calls parameter ``key`` of instance ``name``'s transistor; ``within`` names the subcircuit
         instance that holds it."""
-        path = ([within] if within else []) + [f"{self.kind}{name}".lower(), *self.inner.split(".")]
-        path = [word for word in path if word]
-        return f"i(@{path[0]}[id])" if len(path) == 1 else f"i(@m.{'.'.join(path)}[id])"
+        path = [word for word in (within, f"{self.kind}{name}".lower(), *self.inner.split(".")) if word]
+        return f"@{path[0]}[{key}]" if len(path) == 1 else f"@m.{'.'.join(path)}[{key}]"
+
+    def current_probe(self, name: str, within: str = "") -> str:
+        """Vector of the drain's conduction current, A, whose sign not every model gives."""
+        return f"i({self.parameter('id', name, within)})"
+
+    def voltage_probe(self, name: str, within: str = "") -> str:
+        """Vector of the drain-source voltage, V, of p channels negated: positive in a cell that is read."""
+        return f"v({self.parameter('vds', name, within)})"
 
 
 def diffusions(width: float, length: float = DIFFUSION_LENGTH_M) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """An extracted cell tiled over a whole array, its edges and corners corrected.
 
-Cells whose surroundings differ from an inner cell's are solved in closed form, in a small array with the same edges, and
-so is the inner cell. The ratio of the two, in which the error of the coarse mesh cancels, corrects the extracted cell.
+Cells whose surroundings differ from an inner cell's are solved in closed form, in a small array with the same edges,
+and so is the inner cell. The ratio of the two, in which the error of the coarse mesh cancels, corrects the extracted cell.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def tiled_capacitances(design: Design, extraction: Extraction, folder: Path | No
 
 
 def _with_same_edges(design: Design, folder: Path | None) -> Neighbourhood:
-    """All cells of an array with ``design``'s edges, but no more rows and columns than have surroundings of their own."""
+    """Cells of an array with ``design``'s edges and no more rows and columns than have surroundings of their own."""
     if design.layout is None:
         return periodic(design, folder)  # raises
     rings = {

@@ -82,5 +82,5 @@ def test_a_level_that_does_not_move_is_a_constant(make_design):
 def test_saved_vectors_name_what_the_block_has(make_design):
     names = saved_vectors(make_design(2, 4), range(1, 3))
     assert names[:4] == ["i(vclamp_1)", "i(vclamp_2)", "v(q_1)", "v(q_2)"]
-    assert len(names) == 4 + 3 * 4
+    assert len(names) == 4 + 4 * 4
     assert len(saved_vectors(make_design(2, 4, "resistive"), range(1, 3))) == 4 + 2 * 4
