@@ -15,6 +15,7 @@ from netlists.block import Boundary, block_cards, saved_vectors, source_cards
 from netlists.circuit import INTEGRATOR_FARADS
 from netlists.deck import Transient, deck_text
 from netlists.design import Design
+from netlists.mismatch import charge_shift
 from netlists.timeline import Timeline
 
 Array = NDArray[np.float64]
@@ -85,7 +86,7 @@ def read_block(
         cell=cell[:, at].T.reshape(len(at), rows, width),
         gate=gates[:, at].T.reshape(len(at), rows, width),
         energy=energy,
-        gate_return=check_gates(gates, stored[:, columns].ravel()),
+        gate_return=check_gates(gates, (stored - charge_shift(design))[:, columns].ravel()),
     )
 
 

@@ -108,9 +108,10 @@ def _sizes(device: Device) -> list[str]:
 
 def _checked(cell: MosCell, device: Device, read: Read, vectors: Mapping[str, Array]) -> GateCurve:
     what = _what(cell)
-    for probe in _probes(device):
-        if probe not in vectors:
-            raise InputError(f"{what}: ngspice knows no {probe}: name a subcircuit with one BSIM transistor in it")
+    probe, _ = _probes(device)
+    for name in _probes(device):
+        if name not in vectors:
+            raise InputError(f"{what}: ngspice knows no {name}: name a subcircuit with one BSIM transistor in it")
     for vector, metres in zip(_sizes(device), (cell.width, cell.length), strict=True):
         found = float(vectors.get(vector, np.array([metres]))[0])
         if not metres / SIZE_FACTOR < found < metres * SIZE_FACTOR:

@@ -20,6 +20,7 @@ from netlists.deck import deck_text, transient_for
 from netlists.design import Design, MosCell
 from netlists.devices.choice import device_of
 from netlists.graph import array_graph
+from netlists.mismatch import charge_shift
 from netlists.stimulus import t_start
 
 Array = NDArray[np.float64]
@@ -113,7 +114,7 @@ def measure(design: Design, stored: Array, duration: Array, vectors: Mapping[str
         slot_current=current_sign(design) * clamp[:, at].T,
         energy=energy,
         attempt=0,
-        floating_gate_return=check_gates(gates, stored.ravel()),
+        floating_gate_return=check_gates(gates, (stored - charge_shift(design)).ravel()),
         passes=0,
         split_error=0.0,
     )
