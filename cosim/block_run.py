@@ -65,7 +65,7 @@ def read_block(
     """
     rows, width = design.array.rows, len(columns)
     time, table = table_of(vectors, saved_vectors(design, columns), timeline.t_stop)
-    clamp, node, line, cells = np.split(table, np.cumsum([width, width, rows * width]))
+    clamp, node, line, cells = np.split(table, np.cumsum([width, width, rows]))
     clamp = -clamp
     cell, gates = cell_currents(cells, rows * width)
     cell = current_sign(design) * cell
@@ -77,8 +77,7 @@ def read_block(
     passed = np.clip((time[:, None] - timeline.begin) / timeline.t_edge, 0.0, 1.0)
     active = timeline.active.astype(np.float64)
     drive = ideal_drive(design, active[0] + passed @ np.diff(active, axis=0)).T
-    into_lines = line.reshape(rows, width, -1).sum(axis=1)
-    energy = float(np.trapezoid(design.v_idle * clamp.sum(axis=0) - (drive * into_lines).sum(axis=0), time))
+    energy = float(np.trapezoid(design.v_idle * clamp.sum(axis=0) - (drive * line).sum(axis=0), time))
     check_balance(time, clamp, line, energy, design.read.voltage)
     return BlockRun(
         charge=whole,

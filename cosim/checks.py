@@ -13,7 +13,7 @@ Array = NDArray[np.float64]
 
 MAX_FLOATING_GATE_RETURN_V = 1e-4
 """A floating gate keeps its charge, so it ends where it started."""
-MAX_INTEGRATOR_ERROR = 2e-3
+MAX_INTEGRATOR_ERROR = 5e-3
 """Between a charge from the cells' currents and from the integrator behind the clamp, over the largest charge."""
 MAX_CHARGE_IMBALANCE = 1e-4
 """Between charge delivered and received, over all that flowed."""

@@ -130,11 +130,15 @@ def source_cards(
         stored = cells - charge_shift(design)
         charges = zip(_names(design, inside), stored[:, inside].ravel().tolist(), strict=True)
         lines += [f"Iq_{name} 0 fg_{name} {volts / CHARGE_OHMS!r}" for name, volts in charges]
-    lines += _waveform_cards("wl", _names(design, inside), timeline, boundary.word_line[:, :, inside], WORD_LINE_STEP)
+    rows = np.repeat([f"row_{i}" for i in range(design.array.rows)], len(inside)).tolist()
+    word_line = boundary.word_line[:, :, inside]
+    lines += _waveform_cards("wl", _names(design, inside), rows, timeline, word_line, WORD_LINE_STEP)
+    lines += [f"Vrow_{i} row_{i} 0 0" for i in range(design.array.rows)]
     if isinstance(design.cell, MosCell) and (
         design.coupling.floating_gate_same_row > 0 or design.parasitics is not None
     ):
-        lines += _waveform_cards("fg", _names(design, beside), timeline, boundary.gate[:, :, beside], GATE_STEP)
+        names, gate = _names(design, beside), boundary.gate[:, :, beside]
+        lines += _waveform_cards("fg", names, ["0"] * len(names), timeline, gate, GATE_STEP)
     return "\n".join(lines) + "\n"
 
 
@@ -153,9 +157,15 @@ def _names(design: Design, columns: NDArray[np.int64]) -> list[str]:
 
 
 def _waveform_cards(
-    kind: str, names: list[str], timeline: Timeline, levels: NDArray[np.float64], resolution: float
+    kind: str,
+    names: list[str],
+    returns: list[str],
+    timeline: Timeline,
+    levels: NDArray[np.float64],
+    resolution: float,
 ) -> Iterator[str]:
-    """A source for each net ``kind``_``name`` that follows ``levels`` [E + 1, ...], ramping at every edge."""
+    """A source from each net ``kind``_``name`` to its net of ``returns`` that follows ``levels`` [E + 1, ...], ramping
+    at every edge."""
     levels = np.round(levels.reshape(len(levels), -1) / resolution) * resolution
     steps = np.diff(levels, axis=0)
     values = (levels[0] + timeline.ramps() @ steps).T
@@ -164,22 +174,22 @@ def _waveform_cards(
     first = np.searchsorted(corners, timeline.begin.round(18))
     last = np.searchsorted(corners, (timeline.begin + timeline.t_edge).round(18))
     times = [f"{time:.9g}" for time in corners]
-    for name, value, moved in zip(names, values, moves, strict=True):
+    for name, back, value, moved in zip(names, returns, values, moves, strict=True):
         at = np.unique(np.concatenate([first[moved], last[moved]]))
         if len(at) == 0:
-            yield f"V{kind}_{name} {kind}_{name} 0 {value[0]:.7g}"
+            yield f"V{kind}_{name} {kind}_{name} {back} {value[0]:.7g}"
         else:
             points = " ".join(f"{times[k]} {value[k]:.7g}" for k in at)
-            yield f"V{kind}_{name} {kind}_{name} 0 PWL(0 {value[0]:.7g} {points})"
+            yield f"V{kind}_{name} {kind}_{name} {back} PWL(0 {value[0]:.7g} {points})"
 
 
 def saved_vectors(design: Design, columns: range) -> list[str]:
-    """What a block's run records: clamp currents, integrators, currents into the word lines, through the cells, and
-    floating gates; of each kind row by row. Transistors add their drain-source voltages, which give ngspice's unsigned
+    """What a block's run records: clamp currents, integrators, currents into the rows' word lines, through the cells,
+    and floating gates; of the cells row by row. Transistors add their drain-source voltages, which give ngspice's unsigned
     currents their direction."""
     names = [f"i(vclamp_{j})" for j in columns] + [f"v(q_{j})" for j in columns]
     cells = _names(design, np.array(columns))
-    names += [f"i(vwl_{cell})" for cell in cells]
+    names += [f"i(vrow_{i})" for i in range(design.array.rows)]
     if isinstance(design.cell, MosCell):
         device = device_of(design.cell)
         names += [device.current_probe(cell) for cell in cells] + [f"v(fg_{cell})" for cell in cells]
