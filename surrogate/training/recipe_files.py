@@ -1,0 +1,94 @@
+"""Recipes as YAML files: those of this package by name, or the user's own."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from surrogate.errors import InputError
+from surrogate.training.recipe import Recipe
+
+MAX_BYTES = 100_000
+
+
+def built_in_recipes() -> list[str]:
+    """Names of the recipes that come with the package."""
+    folder = files("surrogate") / "recipes"
+    return sorted(x.name.removesuffix(".yaml") for x in folder.iterdir() if x.name.endswith(".yaml"))
+
+
+def load_recipe(source: str) -> Recipe:
+    """The recipe in the YAML file ``source``, or the built-in one of that name.
+
+    Raises :class:`InputError` with one line that names file, key, value and remedy.
+    """
+    path = Path(source)
+    if not path.suffix and source in built_in_recipes():
+        text = (files("surrogate") / "recipes" / f"{source}.yaml").read_text(encoding="utf-8")
+    elif path.is_file():
+        text = _read(path)
+    else:
+        raise InputError(f"{source}: no such recipe: give a file or one of {', '.join(built_in_recipes())}")
+    return parse_recipe(text, source)
+
+
+def parse_recipe(text: str, source: str) -> Recipe:
+    """The recipe that ``text`` holds; ``source`` names it in errors. Raises :class:`InputError`."""
+    try:
+        content = yaml.load(text, Loader=_Loader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise InputError(f"{source}: no YAML ({' '.join(str(error).split())[:150]}): correct it") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{source}: no recipe: give the keys {', '.join(Recipe.model_fields)}")
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        raise InputError(f"{source}: {_first_of(error)}") from None
+
+
+def recipe_text(recipe: Recipe) -> str:
+    """``recipe`` as YAML with every default written out; reading it gives an equal one."""
+    return yaml.safe_dump(recipe.model_dump(), sort_keys=False, allow_unicode=True)
+
+
+def _read(path: Path) -> str:
+    if path.stat().st_size > MAX_BYTES:
+        raise InputError(f"{path}: larger than {MAX_BYTES} bytes: this is no recipe")
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: no UTF-8 text at byte {error.start}: save it as UTF-8") from None
+
+
+def _first_of(error: ValidationError) -> str:
+    """Key, value and remedy of the first thing wrong."""
+    first = error.errors()[0]
+    kinds = {"mlp", "lenet5", "vgg", "sgd", "adam", "adamw", "constant", "cosine", "one-cycle", "int"}
+    key = ".".join(str(part) for part in first["loc"] if str(part) not in kinds and "literal" not in str(part))
+    if first["type"] == "missing":
+        return f"{key}: missing: add it"
+    if first["type"] == "extra_forbidden":
+        return f"{key}: unknown key: remove it or correct its spelling"
+    value = first["input"]
+    shown = f" {value!r:.40}" if not isinstance(value, dict) else ""
+    return f"{key or 'recipe'}{shown}: {first['msg']}: change it"
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML without aliases, which could blow up, and without repeated keys, of which one would be lost."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError(f"an alias in line {self.peek_event().start_mark.line + 1}: write the value out")
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]  # type: ignore[no-untyped-call]
+        for key in keys:
+            if isinstance(key, (dict, list)) or keys.count(key) > 1:
+                raise yaml.YAMLError(f"key {str(key)[:40]} in line {node.start_mark.line + 1} twice or no name")
+        return super().construct_mapping(node, deep)
