@@ -71,6 +71,8 @@ def fetch(source: Source, folder: Path, members: list[str] | None = None) -> Non
         try:
             pooch.retrieve(address, checksum, fname=name, path=place, processor=processor)
         except (OSError, ValueError) as error:  # requests' errors are OSErrors, a wrong checksum a ValueError
+            if place.is_dir() and not any(place.iterdir()):
+                place.rmdir()
             reason = " ".join(str(error).split())[:120]
             raise InputError(f"{place / name}: cannot be downloaded from {address} ({reason}): put the official file "
                              f"there ({checksum}, {source.cited})") from None  # fmt: skip

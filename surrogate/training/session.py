@@ -20,6 +20,8 @@ from surrogate.training.trainer import Epoch, Trainer
 
 CHECKPOINT_EVERY_S = 120.0
 """Inside an epoch, too, a checkpoint is written this often."""
+PICTURE_EVERY_S = 30.0
+"""The learning curve is drawn at the end, and before it no more often than this."""
 CURVE, PICTURE = "curve.csv", "curve.svg"
 
 
@@ -49,7 +51,7 @@ def train_in(folder: Path, trainer: Trainer, identity: Mapping[str, Any], observ
     here = {"torch": torch.__version__, "threads": torch.get_num_threads(), "device": str(trainer.device)}
     with torch.random.fork_rng(), _stopped() as stopped:
         clock = _Clock(_resume(folder, trainer, dict(identity), here, observer))
-        saved = time.monotonic()
+        saved = drawn = time.monotonic()
         while not trainer.finished:
             epochs = len(trainer.curve)
             trainer.step()
@@ -59,12 +61,16 @@ def train_in(folder: Path, trainer: Trainer, identity: Mapping[str, Any], observ
                 save_checkpoint(folder, trainer.steps_done, state, {**identity, **here})
                 saved = time.monotonic()
             if ended:
-                _record(folder, trainer)
+                write_curve(trainer.curve, folder / CURVE)
+                if time.monotonic() - drawn > PICTURE_EVERY_S:
+                    draw_curve(trainer.curve, folder.name, folder / PICTURE)
+                    drawn = time.monotonic()
                 observer.epoch(trainer.curve[-1])
             observer.step(trainer.steps_done, trainer.recipe.epochs * trainer.steps_per_epoch)
             if stopped.is_set() and not trainer.finished:
                 raise KeyboardInterrupt
-        _record(folder, trainer)
+        write_curve(trainer.curve, folder / CURVE)
+        draw_curve(trainer.curve, folder.name, folder / PICTURE)
         return clock.spent()
 
 
@@ -105,11 +111,6 @@ def _resume(
         raise InputError(f"{folder}: its checkpoint fits another network ({reason}): choose another folder") from None
     observer.message(f"{folder}: going on after {len(trainer.curve)} epochs, {trainer.steps_done} steps in all")
     return spent
-
-
-def _record(folder: Path, trainer: Trainer) -> None:
-    write_curve(trainer.curve, folder / CURVE)
-    draw_curve(trainer.curve, folder.name, folder / PICTURE)
 
 
 @contextmanager
