@@ -162,7 +162,7 @@ def train(
     recipe: Annotated[str, typer.Argument(help="Recipe (*.yaml) or the name of a built-in one.")],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Run folder, runs/<recipe>-<seed> if none.")] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of the data sets; FGCOSIM_DATA by default.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of weights, order and augmentation.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of weights, order and augmentation.", min=0, max=2**31 - 1)] = 0,
     threads: Annotated[int | None, typer.Option(help="Threads of torch.", min=1, max=1024)] = None,
     device: Annotated[str, typer.Option(help="Where to compute: cpu or cuda.")] = "cpu",
 ) -> None:

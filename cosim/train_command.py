@@ -26,7 +26,9 @@ def train(
     default, on the data sets in ``data``, and print its accuracy on the test images. A run found in ``out`` goes on.
     ``threads`` of torch are used, its own number by default. Raises :class:`InputError`."""
     chosen = load_recipe(recipe)
-    if device.startswith("cuda") and not torch.cuda.is_available():
+    if device not in ("cpu", "cuda"):
+        raise InputError(f"--device {device}: choose cpu or cuda")
+    if device == "cuda" and not torch.cuda.is_available():
         raise InputError(f"--device {device}: torch sees no such device here: use cpu")
     if threads is not None:
         torch.set_num_threads(threads)

@@ -49,14 +49,15 @@ def train_in(folder: Path, trainer: Trainer, identity: Mapping[str, Any], observ
     """
     folder.mkdir(parents=True, exist_ok=True)
     here = {"torch": torch.__version__, "threads": torch.get_num_threads(), "device": str(trainer.device)}
-    with torch.random.fork_rng(), _stopped() as stopped:
+    with trainer.own_generators(), _stopped() as stopped:
         clock = _Clock(_resume(folder, trainer, dict(identity), here, observer))
         saved = drawn = time.monotonic()
         while not trainer.finished:
             epochs = len(trainer.curve)
             trainer.step()
-            ended = len(trainer.curve) > epochs
-            if ended or stopped.is_set() or time.monotonic() - saved > CHECKPOINT_EVERY_S:
+            observer.step(trainer.steps_done, trainer.recipe.epochs * trainer.steps_per_epoch)
+            ended, stop = len(trainer.curve) > epochs, stopped.is_set()
+            if ended or stop or time.monotonic() - saved > CHECKPOINT_EVERY_S:
                 state = {**trainer.state(), "spent": asdict(clock.spent())}
                 save_checkpoint(folder, trainer.steps_done, state, {**identity, **here})
                 saved = time.monotonic()
@@ -66,8 +67,7 @@ def train_in(folder: Path, trainer: Trainer, identity: Mapping[str, Any], observ
                     draw_curve(trainer.curve, folder.name, folder / PICTURE)
                     drawn = time.monotonic()
                 observer.epoch(trainer.curve[-1])
-            observer.step(trainer.steps_done, trainer.recipe.epochs * trainer.steps_per_epoch)
-            if stopped.is_set() and not trainer.finished:
+            if stop and not trainer.finished:
                 raise KeyboardInterrupt
         write_curve(trainer.curve, folder / CURVE)
         draw_curve(trainer.curve, folder.name, folder / PICTURE)

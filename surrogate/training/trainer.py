@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -71,7 +71,7 @@ class Trainer:
         self.network = network.to(device)
         if recipe.memory == "channels_last":
             self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.split, self.recipe, self.device = split, recipe, torch.device(device)
+        self.split, self.recipe, self.device, self._seed = split, recipe, torch.device(device), seed
         self._forward = forward or (with_weight_noise(recipe.weight_noise) if recipe.weight_noise else as_it_is)
         self._pixels, self._labels = split.train.pixels.to(device), split.train.labels.to(device)
         self.steps_per_epoch = -(-len(split.train) // recipe.batch)
@@ -145,9 +145,22 @@ class Trainer:
     def _best_reached(self) -> float:
         return self.curve[self.best_epoch - 1].validation_accuracy or 0.0
 
+    @contextmanager
+    def own_generators(self) -> Iterator[None]:
+        """Within this context torch's and numpy's global generators, from which dropout and the like draw, are this
+        training's own; after it they are as they were."""
+        before = np.random.get_state(legacy=True)  # noqa: NPY002 - a module may draw from it
+        try:
+            with torch.random.fork_rng():
+                torch.manual_seed(self._seed)
+                np.random.seed(self._seed % 2**32)  # noqa: NPY002
+                yield
+        finally:
+            np.random.set_state(before)  # noqa: NPY002
+
     def run(self, after_epoch: Callable[[Epoch], None] = lambda epoch: None) -> None:
-        """All remaining steps; torch's global generator is left as it was."""
-        with torch.random.fork_rng():
+        """All remaining steps; torch's and numpy's global generators are left as they were."""
+        with self.own_generators():
             while not self.finished:
                 epochs = len(self.curve)
                 self.step()
@@ -156,7 +169,7 @@ class Trainer:
 
     def state(self) -> dict[str, Any]:
         """Everything that :meth:`load_state` needs to go on exactly from here: tensors and plain values only."""
-        kind, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002 - a module may draw from it
+        kind, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002
         return {
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),

@@ -23,7 +23,7 @@ def no_folder(monkeypatch):
 
 
 def test_unknown_names_list_the_known_ones():
-    with pytest.raises(InputError, match="imagenet is no data set.*cifar10"):
+    with pytest.raises(InputError, match=r"imagenet is no data set.*cifar10"):
         load("imagenet")
 
 
