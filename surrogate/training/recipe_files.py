@@ -47,7 +47,7 @@ def parse_recipe(text: str, source: str) -> Recipe:
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
-        raise InputError(f"{source}: {_first_of(error)}") from None
+        raise InputError(f"{source}: {_first_of(error, content)}") from None
 
 
 def recipe_text(recipe: Recipe) -> str:
@@ -64,18 +64,26 @@ def _read(path: Path) -> str:
         raise InputError(f"{path}: no UTF-8 text at byte {error.start}: save it as UTF-8") from None
 
 
-def _first_of(error: ValidationError) -> str:
-    """Key, value and remedy of the first thing wrong."""
+def _first_of(error: ValidationError, content: dict[Any, Any]) -> str:
+    """Key, value and remedy of the first thing wrong in ``content``."""
     first = error.errors()[0]
-    kinds = {"mlp", "lenet5", "vgg", "sgd", "adam", "adamw", "constant", "cosine", "one-cycle", "int"}
-    key = ".".join(str(part) for part in first["loc"] if str(part) not in kinds and "literal" not in str(part))
+    key = _key(content, first["loc"])
     if first["type"] == "missing":
-        return f"{key}: missing: add it"
+        return f"{'.'.join([*key, str(first['loc'][-1])])}: missing: add it"
     if first["type"] == "extra_forbidden":
-        return f"{key}: unknown key: remove it or correct its spelling"
-    value = first["input"]
-    shown = f" {value!r:.40}" if not isinstance(value, dict) else ""
-    return f"{key or 'recipe'}{shown}: {first['msg']}: change it"
+        return f"{'.'.join(key)}: unknown key: remove it or correct its spelling"
+    shown = f" {first['input']!r:.40}" if not isinstance(first["input"], dict) else ""
+    return f"{'.'.join(key) or 'recipe'}{shown}: {' '.join(first['msg'].split())}: change it"
+
+
+def _key(content: Any, location: tuple[int | str, ...]) -> list[str]:
+    """Those parts of pydantic's ``location`` that are keys and indices of ``content``: others name its own types."""
+    parts: list[str] = []
+    for part in location:
+        if (isinstance(content, dict) and part in content) or (isinstance(content, list) and isinstance(part, int)):
+            content = content[part]
+            parts.append(str(part))
+    return parts
 
 
 class _Loader(yaml.SafeLoader):

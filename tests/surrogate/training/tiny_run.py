@@ -12,7 +12,7 @@ from surrogate.training.recipe import AdamW, Augmentation, OneCycle, Recipe, Sgd
 from surrogate.training.session import Observer
 from surrogate.training.software import train_software
 
-EPOCHS = 60
+EPOCHS = 24
 """Of the program: long enough to be killed in the middle."""
 
 
