@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import torch
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 
 from surrogate.data.images import DataSet, Images
 
@@ -14,6 +12,9 @@ CLASSES = tuple("0123456789")
 
 def digits() -> DataSet:
     """Training (1257) and test (540) images [n, 64]; the split is the same for every seed of a network."""
+    from sklearn.datasets import load_digits  # here, as it takes seconds to load and other data sets need none of it
+    from sklearn.model_selection import train_test_split
+
     data = load_digits()
     pixels, labels = data.data / 16.0, data.target
     split = train_test_split(pixels, labels, test_size=0.3, random_state=SPLIT_SEED, stratify=labels)

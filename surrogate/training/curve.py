@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 
-from matplotlib.figure import Figure
-
 from surrogate.atomic import replacing
 from surrogate.training.trainer import Epoch
 
@@ -23,6 +21,8 @@ def write_curve(curve: Sequence[Epoch], path: Path) -> None:
 
 def draw_curve(curve: Sequence[Epoch], title: str, path: Path) -> None:
     """Loss and accuracies of ``curve`` over the epochs, as SVG."""
+    from matplotlib.figure import Figure  # here, as it takes a second to load
+
     figure = Figure(figsize=(8, 3.2), layout="constrained")
     left, right = figure.subplots(1, 2)
     epochs = [x.epoch for x in curve]

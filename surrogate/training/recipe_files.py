@@ -80,8 +80,9 @@ def _key(content: Any, location: tuple[int | str, ...]) -> list[str]:
     """Those parts of pydantic's ``location`` that are keys and indices of ``content``: others name its own types."""
     parts: list[str] = []
     for part in location:
-        if (isinstance(content, dict) and part in content) or (isinstance(content, list) and isinstance(part, int)):
-            content = content[part]
+        known: Any = range(len(content)) if isinstance(content, list) else content
+        if isinstance(content, (dict, list)) and part in known:
+            content = content[part]  # type: ignore[index]
             parts.append(str(part))
     return parts
 

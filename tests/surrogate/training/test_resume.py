@@ -88,36 +88,30 @@ def test_the_handlers_of_signals_are_given_back(tmp_path):
 
 
 def test_a_killed_process_goes_on_to_the_bit(tmp_path):
-    """Kill -9, twice at whatever it is doing, then let it end."""
+    """Kill -9 a process of its own at whatever it is doing, and let this one end its run."""
     command = [sys.executable, str(Path(__file__).with_name("tiny_run.py")), str(tmp_path / "killed")]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    seen = []
-    for more in (1, 8):
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-        seen.append(_wait_for_more_checkpoints(tmp_path / "killed", process, more))
-        process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
-    assert 0 < seen[0] < seen[1] and not (tmp_path / "killed" / "result.json").exists()
-    assert subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False).returncode == 0
-    train_software(recipe(EPOCHS), tmp_path / "whole", data(), 0)
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    _wait_for_checkpoints(tmp_path / "killed", process, 3)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert not (tmp_path / "killed" / "result.json").exists()
+    told = Stop()
+    train(tmp_path / "killed", told, recipe(EPOCHS))
+    assert "going on after" in told.told[-1] and len(told.told) == 1, "it went on without a remark"
+    train(tmp_path / "whole", chosen=recipe(EPOCHS))
     assert comparable(tmp_path / "killed") == comparable(tmp_path / "whole")
     assert not list((tmp_path / "killed").glob("*.partial.*"))
 
 
-def _wait_for_more_checkpoints(folder, process, epochs):
-    """Wait until ``epochs`` epochs more are saved; the steps of the last one."""
-    begun = _steps(folder)
+def _wait_for_checkpoints(folder, process, epochs):
+    """Wait until ``epochs`` epochs of 16 steps are saved."""
     until = time.monotonic() + 120
     while time.monotonic() < until and process.poll() is None:
-        if _steps(folder) >= begun + 16 * epochs:
-            return _steps(folder)
+        if (found := checkpoints(folder)) and found[0].name >= f"checkpoint-{16 * epochs:09d}.pt":
+            return
         time.sleep(0.005)
-    raise AssertionError(f"no checkpoint of {epochs} epochs more: {process.poll()}")
-
-
-def _steps(folder):
-    found = checkpoints(folder)
-    return int(found[0].stem.split("-")[1]) if found else 0
+    raise AssertionError(f"no checkpoint of {epochs} epochs: {process.poll()}")
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "emptied"])
@@ -180,11 +174,11 @@ def test_a_folder_of_another_run_is_refused_with_what_differs(whole):
 
 def test_other_circumstances_are_told(tmp_path):
     with pytest.raises(KeyboardInterrupt):
-        train(tmp_path, Stop(5))
+        train(tmp_path, Stop(15), recipe(1))
     torch.set_num_threads(2)
     try:
         told = Stop()
-        train(tmp_path, told)
+        train(tmp_path, told, recipe(1))
     finally:
         torch.set_num_threads(1)
     assert "threads 1 instead of 2" in told.told[0] and "last bits" in told.told[0]
