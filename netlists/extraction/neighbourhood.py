@@ -56,7 +56,6 @@ class CellCapacitances:
     word_line_to_ground: float
     bit_line_to_ground: float
 
-
     def judged(self) -> list[tuple[float, float]]:
         """Every capacitance with the size that its error is judged by, F: itself, or :data:`SMALL` of the total of its
         gate or line where it is smaller. A line's to ground, what is left of a large total, is judged by that."""

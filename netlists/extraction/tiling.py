@@ -1,7 +1,8 @@
 """An extracted cell tiled over a whole array, its edges and corners corrected.
 
 Cells whose surroundings differ from an inner cell's are solved in closed form, in a small array with the same edges,
-and so is the inner cell. The ratio of the two, in which the error of the coarse mesh cancels, corrects the extracted cell.
+and so is the inner cell. The ratio of the two, in which the error of the coarse mesh cancels, corrects the extracted
+cell.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from netlists.design import Design
 from netlists.elements import GROUND
@@ -78,7 +80,7 @@ def _corrected(
     cell: CellCapacitances, found: CellCapacitances, reference: CellCapacitances, turned: bool
 ) -> CellCapacitances:
     """``cell`` times the ratio of ``found`` to ``reference``, all turned by 180 degrees where ``found`` is."""
-    values = {}
+    values: dict[str, Any] = {}
     for name in (field.name for field in fields(CellCapacitances)):
         own, small, inner = getattr(cell, name), getattr(found, name), getattr(reference, name)
         if isinstance(small, dict):
