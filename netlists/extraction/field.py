@@ -15,7 +15,7 @@ from netlists.extraction.panels import Geometry, Panels, Resolution, make_panels
 
 Floats = NDArray[np.float64]
 
-RESOLUTIONS = tuple(Resolution(size, edge) for size, edge in ((1.4, 0.12), (1.0, 0.09), (0.8, 0.075)))
+RESOLUTIONS = tuple(Resolution(size, edge) for size, edge in ((1.4, 0.14), (1.0, 0.1), (0.8, 0.07)))
 """Of successive meshes."""
 SMALL = 0.005
 """A coupling below this share of the driven terminal's own capacitance is judged as if it were that large."""

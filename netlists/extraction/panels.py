@@ -22,7 +22,7 @@ GAP_SHARE = 1.5
 class Resolution:
     """How fine a mesh is. ``coarseness``: size of the largest panels, in the length that their surroundings ask for;
     ``edge``: width of the outermost panels of a face, in the largest panels' (1: all alike), widening by two from one
-    to the next; ``far``: how much larger panels are outside the focus."""
+    to the next; ``far``: how much larger panels are outside the focus, where they are all alike."""
 
     coarseness: float
     edge: float = 0.2
@@ -79,10 +79,10 @@ def make_panels(geometry: Geometry, resolution: Resolution) -> Panels:
     axes, owners, lows, highs = [], [], [], []
     for face in outer_faces(geometry.solids):
         for piece, name in _pieces(face, parts.get(face.net, ()), geometry.focus):
-            size = resolution.coarseness * sizes[face.net, face.level]
+            size, edge = resolution.coarseness * sizes[face.net, face.level], resolution.edge
             if geometry.focus and not _overlap(piece, geometry.focus):
-                size *= resolution.far
-            low, high = _mesh(piece, face, size, resolution.edge)
+                size, edge = size * resolution.far, 1.0
+            low, high = _mesh(piece, face, size, edge)
             axes.append(np.full(len(low), face.axis))
             owners.append(np.full(len(low), names.setdefault(name, len(names))))
             lows.append(low)
