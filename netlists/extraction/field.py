@@ -22,8 +22,8 @@ SMALL = 0.005
 MAX_PANELS = 60_000
 """Panels of one FastCap2 run at most: some gigabytes."""
 MAX_ASYMMETRY = 0.05
-"""Largest relative difference of a coupling's two directions (below this share of the terminals' own capacitances: of
-that), and largest coupling of the wrong sign, as a share of the driven terminal's own: more is no matter of a mesh."""
+"""Largest difference of a coupling's two directions, and largest coupling of the wrong sign, as shares of the driven
+terminals' own capacitances: more is no matter of a mesh."""
 
 
 @dataclass(frozen=True)
@@ -116,8 +116,7 @@ def couplings_of(panels: Panels, driven: Sequence[str], farad: Floats) -> Coupli
             "simpler layout"
         )
     both = farad[rows]
-    scale = np.maximum(np.abs(both + both.T) / 2, MAX_ASYMMETRY * np.sqrt(np.multiply.outer(own, own)))
-    differs = np.abs(both - both.T) > MAX_ASYMMETRY * scale
+    differs = np.abs(both - both.T) > MAX_ASYMMETRY * np.sqrt(np.multiply.outer(own, own))
     if differs.any():
         n, k = np.argwhere(differs)[0]
         raise InputError(
