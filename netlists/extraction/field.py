@@ -100,8 +100,12 @@ def solve_couplings(
 
 
 def couplings_of(panels: Panels, driven: Sequence[str], farad: Floats) -> Couplings:
-    """``farad`` [terminals, driven] with its names. Raises :class:`InputError` where it is no matrix of capacitances:
-    wrong signs, directions that differ."""
+    """``farad`` [terminals, driven] with its names, the mean of both directions between conductors. Raises
+    :class:`InputError` where it is no matrix of capacitances: wrong signs, directions that differ.
+
+    Parts of one conductor touch, so that what is between them grows without limit as panels shrink: they keep both
+    directions, of which the sum over a driven line has no step in voltage and is right.
+    """
     terminals = panels.terminals
     rows = [terminals.index(name) for name in driven]
     own = farad[rows, np.arange(len(rows))]
@@ -116,7 +120,9 @@ def couplings_of(panels: Panels, driven: Sequence[str], farad: Floats) -> Coupli
             "simpler layout"
         )
     both = farad[rows]
-    differs = np.abs(both - both.T) > MAX_ASYMMETRY * np.sqrt(np.multiply.outer(own, own))
+    nets = np.array([panels.nets[k] for k in rows])
+    apart = nets[:, None] != nets
+    differs = apart & (np.abs(both - both.T) > MAX_ASYMMETRY * np.sqrt(np.multiply.outer(own, own)))
     if differs.any():
         n, k = np.argwhere(differs)[0]
         raise InputError(
@@ -124,5 +130,5 @@ def couplings_of(panels: Panels, driven: Sequence[str], farad: Floats) -> Coupli
             f"{both[k, n]:g} F: use the analytic mode or a simpler layout"
         )
     farad = farad.copy()
-    farad[rows] = (both + both.T) / 2
+    farad[rows] = np.where(apart, (both + both.T) / 2, both)
     return Couplings(terminals, tuple(driven), farad, float("nan"), len(panels))
