@@ -60,15 +60,15 @@ def test_every_number_is_a_capacitance_or_a_resistance(estimated: Extraction) ->
 def test_resistances_are_squares_contacts_and_vias(estimated: Extraction) -> None:
     """90 mohm/sq: 1.4 um of 0.23 um metal1 and of 0.28 um metal2; a contact of 6 ohm, and a via of 4.5 ohm."""
     ohms = estimated.resistances
-    assert ohms.word_line == pytest.approx(0.09 * 1.4 / 0.23, rel=1e-3)
-    assert ohms.bit_line == pytest.approx(0.09 * 1.4 / 0.28, rel=1e-3)
-    assert ohms.source == pytest.approx(6, rel=0.02)
-    assert ohms.drain == pytest.approx(6 + 4.5, rel=0.02)
+    assert ohms.word_line == pytest.approx(0.09 * 1.4 / 0.23, rel=1e-3, abs=0)
+    assert ohms.bit_line == pytest.approx(0.09 * 1.4 / 0.28, rel=1e-3, abs=0)
+    assert ohms.source == pytest.approx(6, rel=0.02, abs=0)
+    assert ohms.drain == pytest.approx(6 + 4.5, rel=0.02, abs=0)
 
 
 def test_a_design_takes_the_numbers_and_nothing_else(estimated: Extraction) -> None:
     applied = estimated.applied_to(DEFAULT)
-    assert applied.coupling.own_word_line == pytest.approx(estimated.coupling()["own_word_line"], rel=1e-4)
+    assert applied.coupling.own_word_line == pytest.approx(estimated.coupling()["own_word_line"], rel=1e-4, abs=0)
     assert applied.wires.driver_resistance == DEFAULT.wires.driver_resistance
     parts = {"coupling", "wires"}
     assert applied.model_dump(exclude=parts) == DEFAULT.model_dump(exclude=parts)
