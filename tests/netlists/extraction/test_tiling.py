@@ -90,7 +90,9 @@ def test_a_mirrored_array_turned_by_180_degrees_is_itself() -> None:
 
     for (a, b), value in farads.items():
         if value > 5e-18:
-            assert _both(farads, turned(a), turned(b)) == pytest.approx(value, rel=0.08, abs=0), (a, b)  # coarse mesh
+            # A line's capacitance to ground is what is left of some 450 aF: it errs by 2 % of that.
+            slack = 10e-18 if b == "0" and a[:2] != "fg" else 0
+            assert _both(farads, turned(a), turned(b)) == pytest.approx(value, rel=0.08, abs=slack), (a, b)
 
 
 def test_what_the_extraction_says_of_a_cell_holds_for_turned_ones_too() -> None:
