@@ -90,7 +90,8 @@ def test_a_mirrored_array_turned_by_180_degrees_is_itself() -> None:
 
     for (a, b), value in farads.items():
         if value > 5e-18:
-            # Crossings at line ends err by 7 to 10 % on coarse meshes; a line's to ground is left of some 450 aF.
+            # Known shortfall, cause not found: at the ends of word lines crossings differ by 7 to 10 %, and what is
+            # left to ground of some 450 aF by up to 10 aF, on the analytic mode's mesh no less than on this one.
             slack = 10e-18 if b == "0" and a[:2] != "fg" else 0
             assert _both(farads, turned(a), turned(b)) == pytest.approx(value, rel=0.1, abs=slack), (a, b)
 
