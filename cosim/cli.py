@@ -11,6 +11,7 @@ import typer
 from cosim import commands, layout_command, parasitics_command
 from cosim.errors import InputError, SimulationError
 from cosim.progress import Stages
+from cosim.study import command as study_command
 from surrogate.errors import InputError as SurrogateInputError
 
 app = typer.Typer(
@@ -165,6 +166,17 @@ def extract(
 ) -> None:
     """Write the wires and capacitances of the design's array for other tools, and check its netlist."""
     _finish(parasitics_command.extract(design, out, check, json))
+
+
+@app.command()
+def study(
+    file: Annotated[Path, typer.Argument(help="Study file (*.yaml).")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder; runs/<study> by default.")] = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+) -> None:
+    """Extract, simulate, fit, validate and retrain variants of a design; interrupted, it goes on."""
+    _finish(study_command.study(file, out, workers, Stages(), scheduler))
 
 
 def _finish(passed: bool) -> None:

@@ -146,6 +146,7 @@ def _checked(cell: MosCell, device: Device, read: Read, vectors: Mapping[str, Ar
             f"{what}: its current rises by {steepness / np.log(10):.0f} decades per volt, diffusion allows "
             f"{most / np.log(10):.0f}: it has no subthreshold current: use a BSIM3 or BSIM4 model"
         )
+    probe = device.current_probe("ta")
     wrong = np.abs(np.abs(vectors[probe]) / np.maximum(current, LEAST_CURRENT) - 1)[current > 1e3 * LEAST_CURRENT].max()
     if wrong > 1e-2:
         raise InputError(

@@ -99,7 +99,9 @@ def solve_couplings(
     )
 
 
-def couplings_of(panels: Panels, driven: Sequence[str], farad: Floats) -> Couplings:
+def couplings_of(
+    panels: Panels, driven: Sequence[str], farad: Floats, asymmetry: float = MAX_ASYMMETRY
+) -> Couplings:
     """``farad`` [terminals, driven] with its names. Raises :class:`InputError` where it is no matrix of capacitances:
     wrong signs, directions that differ."""
     terminals = panels.terminals
@@ -117,7 +119,7 @@ def couplings_of(panels: Panels, driven: Sequence[str], farad: Floats) -> Coupli
         )
     both = farad[rows]
     scale = np.maximum(np.abs(both + both.T) / 2, MAX_ASYMMETRY * np.sqrt(np.multiply.outer(own, own)))
-    differs = np.abs(both - both.T) > MAX_ASYMMETRY * scale
+    differs = np.abs(both - both.T) > asymmetry * scale
     if differs.any():
         n, k = np.argwhere(differs)[0]
         raise InputError(
