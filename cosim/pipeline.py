@@ -170,7 +170,7 @@ def _simulate(job: Job, engine: Ngspice, stages: Stages) -> DataSet:
         except InputError as error:
             stages.console.print(f"{error}: from the samples", soft_wrap=True, highlight=False, markup=False)
     with stages.stage("Reading the cell's curve in SPICE and a software network's pulse widths"):
-        widths = network_durations(job.design)
+        widths = network_durations(job.design) if job.size.network else None
         curve = read_curve(job.design, engine)
     plan = standard_plan(job.design, curve, size=job.size, network_duration=widths)
     with stages.counted("Simulating arrays in ngspice") as progress:

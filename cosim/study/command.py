@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rich.console import Console
+from rich.table import Column as RichColumn
 from rich.table import Table as RichTable
 
 from cosim.ngspice import find_ngspice
@@ -19,6 +20,7 @@ SHOWN = (
     ("area_per_cell", "area", 1e12, "{:.2f} µm²"), ("shift_own", "own", 1e3, "{:.1f} mV"),
     ("shift_near", "near", 1e3, "{:.1f} mV"), ("shift_far", "far", 1e3, "{:.1f} mV"),
     ("shift_second", "second", 1e3, "{:.2f} mV"), ("ser_least", "SER", 1.0, "{:.1f} dB"),
+    ("ideal_one_hot", "ideal VMM", 1.0, "{:.1f} dB"),
     ("software", "software", 100.0, "{:.1f} %"), ("deployed", "deployed", 100.0, "{:.1f} %"),
     ("control", "control", 100.0, "{:.1f} %"), ("retrained", "retrained", 100.0, "{:.1f} %"),
 )  # fmt: skip
@@ -50,7 +52,7 @@ def study(
 def show(table: Table, folder: Path) -> None:
     """Print the key figures of every point, and why points failed."""
     shown = [figure for figure in SHOWN if table.has(figure[0])]
-    rich = RichTable("point", *(title for _, title, _, _ in shown), box=None)
+    rich = RichTable(RichColumn("point", overflow="fold"), *(title for _, title, _, _ in shown), box=None)
     for k, name in enumerate(table["point"].values):
         values = [float(table[figure].values[k]) * scale for figure, _, scale, _ in shown]
         texts = ["–" if value != value else form.format(value) for value, (*_, form) in zip(values, shown, strict=True)]
