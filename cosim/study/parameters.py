@@ -24,6 +24,8 @@ _EXTRACTED = {
     *(f"coupling.{name}" for name in Coupling.model_fields),
     *(f"wires.{name}" for name in Wires.model_fields if name not in NOT_EXTRACTED),
 }
+SCALES = {"m": (1e6, "µm"), "s": (1e6, "µs"), "ohm": (1.0, "Ω"), "A": (1e9, "nA"), "F": (1e18, "aF")}
+"""How numbers of a unit are shown to people."""
 _LABELS = ("name", "notes", "levels")
 _DUMMIES = ("layout.dummy_rows", "layout.dummy_columns")
 _OF_THE_ARRAY = ("array", "layout", "coupling")
@@ -130,3 +132,15 @@ def unit_of(path: str) -> str:
             if isinstance(dimension, Dimension):
                 return "K" if dimension.offset else dimension.units[0]
     return ""
+
+
+def text_of(value: Any, path: str) -> str:
+    """A value at ``path`` for people; of a section, those in it."""
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "yes", False: "no"}[value]
+    if isinstance(value, BaseModel):
+        return " ".join(text_of(getattr(value, name), f"{path}.{name}") for name in type(value).model_fields)
+    if isinstance(value, float):
+        scale, unit = SCALES.get(unit_of(path), (1.0, unit_of(path)))
+        return f"{value * scale:g} {unit}".strip()
+    return str(value)

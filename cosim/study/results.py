@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 
 from cosim.ngspice import Ngspice
-from cosim.study.parameters import unit_of, value_of
+from cosim.study.parameters import text_of, unit_of, value_of
 from cosim.study.point import FIGURES
 from cosim.study.points import Points
 from cosim.study.run import Outcome
@@ -82,16 +82,7 @@ def _column(parameter: str, values: list[Any]) -> Column:
     numbers = [value for value in values if value is not None]
     if numbers and all(isinstance(v, int | float) and not isinstance(v, bool) for v in numbers):
         return Column(parameter, unit_of(parameter), tuple(float("nan") if v is None else float(v) for v in values))
-    return Column(parameter, "", tuple(text_of(value) for value in values))
-
-
-def text_of(value: Any) -> str:
-    """A value that is no number: a section as its content."""
-    if value is None or isinstance(value, bool):
-        return {None: "none", True: "yes", False: "no"}[value]
-    if hasattr(value, "model_dump"):
-        return " ".join(str(part) for part in value.model_dump(mode="json", exclude_none=True).values())
-    return str(value)
+    return Column(parameter, "", tuple(text_of(value, parameter) for value in values))
 
 
 def write_csv(table: Table, path: Path) -> None:
