@@ -79,7 +79,7 @@ def accuracy_plot(axes: Axes, table: Table, column: Column) -> None:
 
 
 _PLOTS: tuple[tuple[str, str, Callable[..., None]], ...] = (
-    ("kernel", "shift_near", kernel_plot), ("ser", "ser_least", ser_plot), ("accuracy", "retrained", accuracy_plot),
+    ("kernel", "shift_near", kernel_plot), ("ser", "ser_patterns", ser_plot), ("accuracy", "retrained", accuracy_plot),
 )  # fmt: skip
 """Pictures against a parameter: name, the figure that must be there, and how they are drawn."""
 

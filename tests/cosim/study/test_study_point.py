@@ -47,6 +47,7 @@ def test_shifts_follow_the_extracted_couplings(task):
     assert figures["shift_near"] / figures["shift_own"] < by_capacitance  # the transistor's overlap is own, too
 
 
+@pytest.mark.long
 def test_cells_are_programmed_to_currents_that_do_not_depend_on_the_layout(task, engine, tmp_path):
     """Matrix 0 of two layouts: different voltages, the same one-hot currents."""
     other = replace(

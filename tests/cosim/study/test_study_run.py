@@ -54,6 +54,7 @@ def _assert_equal(table: Path, other: Path) -> None:
                 assert [value.decode() for value in values] == texts
 
 
+@pytest.mark.long
 def test_a_process_that_dies_is_a_failed_point_and_finished_ones_are_kept(engine, tmp_path, monkeypatch):
     """Points that do not compute anything: one that is finished, two whose processes end with nothing."""
     monkeypatch.setattr(run, "_alone", os._exit)  # with a task as status: a TypeError in the new process
