@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -86,8 +87,9 @@ def _within(path: str, leaves: set[str]) -> bool:
     return path in leaves or any(leaf.startswith(f"{path}.") for leaf in leaves)
 
 
-def changed(base: Design, changes: Mapping[str, Any]) -> Design:
+def changed(base: Design, changes: Mapping[str, Any], folder: Path | None = None) -> Design:
     """``base`` with other values, written as in a design file, at dotted paths; None takes what is optional away.
+    Files in them are relative to ``folder``.
 
     Raises :class:`InputError` naming path and remedy where the result is no design.
     """
@@ -106,7 +108,7 @@ def changed(base: Design, changes: Mapping[str, Any]) -> Design:
         else:
             place[last] = value
     try:
-        return Design.model_validate(data)
+        return Design.model_validate(data, context={"folder": folder})
     except ValidationError as error:
         first = error.errors()[0]
         words = [str(part) for part in first["loc"] if part not in ("mos", "resistive")]

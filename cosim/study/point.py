@@ -65,7 +65,7 @@ class PointTask:
 
     name: str
     design: Design
-    base_folder: Path | None
+    base_folder: Path
     extraction: Source
     network: Network
     campaign: Campaign

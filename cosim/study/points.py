@@ -13,10 +13,11 @@ from typing import Any
 
 from cosim.errors import InputError
 from cosim.pipeline import require_pairs
-from cosim.study.parameters import changed, require_effect, require_parameter
+from cosim.study.parameters import Source, changed, require_effect, require_parameter
 from cosim.study.studyfile import MAX_POINTS, Study, load_base
-from netlists.design import Design
+from netlists.design import Design, ResistiveCell
 from netlists.designfile import dump_design
+from netlists.stack import load_stack
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Points:
 
     points: tuple[Point, ...]
     parameters: tuple[str, ...]
-    folder: Path | None
+    folder: Path
 
 
 def points_of(study: Study, path: Path) -> Points:
@@ -48,7 +49,7 @@ def points_of(study: Study, path: Path) -> Points:
     with _naming(path, "set"):
         for parameter in study.set:
             require_parameter(parameter)
-        base = changed(base, study.set)
+        base = changed(base, study.set, folder)
     parameters = tuple(study.grid or dict.fromkeys(key for point in study.points or () for key in point.set))
     section = "grid" if study.grid else "points"
     for parameter in parameters:
@@ -62,11 +63,22 @@ def points_of(study: Study, path: Path) -> Points:
     points = []
     for name, given in _variants(study, path):
         with _naming(path, f"point {name}"):
-            design = changed(base, given)
+            design = changed(base, given, folder)
             require_pairs(design)
+            _require_layout(design, study.extraction, folder)
         points.append(Point(name, design, given))
     _refuse_twins(points, path)
     return Points(tuple(points), parameters, folder)
+
+
+def _require_layout(design: Design, source: Source, folder: Path) -> None:
+    """Raise :class:`InputError` where there is nothing to extract or no such stack."""
+    if design.layout is not None:
+        load_stack(design.layout.stack, folder)
+    elif source != "none":
+        raise InputError(f"extraction: {source}: the design has no section layout: add one, or set extraction: none")
+    if source != "none" and isinstance(design.cell, ResistiveCell):
+        raise InputError(f"extraction: {source}: a resistive cell has no layout to extract: set extraction: none")
 
 
 class _naming:

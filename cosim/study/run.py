@@ -6,8 +6,6 @@ import json
 import multiprocessing
 import os
 import signal
-import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -20,6 +18,7 @@ from typing import Any
 from cosim.errors import InputError
 from cosim.lock import locked
 from cosim.ngspice import Ngspice
+from cosim.orphans import end_with_parent
 from cosim.study.point import FIGURES, RESULT, PointTask, compute, finished
 from cosim.study.points import Points
 from cosim.study.studyfile import Study
@@ -116,17 +115,9 @@ def _ended_at_last() -> Iterator[dict[SpawnProcess, PointTask]]:
 
 
 def _alone(task: PointTask) -> None:
-    """:func:`cosim.study.point.compute` in a process that ends when its parent does."""
+    """:func:`cosim.study.point.compute` in a process of its own, which only its parent ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def end_with_parent() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=end_with_parent, daemon=True).start()
+    end_with_parent()
     compute(task)
 
 

@@ -95,12 +95,13 @@ def load_study(path: Path) -> Study:
     return parse_yaml(read_text(path, "study"), str(path), Study, "study")
 
 
-def load_base(study: Study, folder: Path) -> tuple[Design, Path | None]:
-    """The study's base design, and its folder where it is a file; files lie relative to ``folder``, the study's.
+def load_base(study: Study, folder: Path) -> tuple[Design, Path]:
+    """The study's base design, and the folder that the files it names lie in: its own, or for a built-in design
+    ``folder``, the study's, to which a design file's path is relative, too.
 
     Raises :class:`InputError` as :func:`netlists.designfile.load_design` does.
     """
     path = folder / study.base
     if path.is_file() or study.base not in builtin_names():
         return load_design(path), path.parent
-    return load_design(study.base), None
+    return load_design(study.base), folder

@@ -24,7 +24,7 @@ def task(engine, tmp_path_factory) -> PointTask:
     study, points = study_of(folder)
     point = points.points[0]
     made = PointTask(
-        point.name, point.design, None, study.extraction, study.network, study.campaign, engine, folder / "point"
+        point.name, point.design, folder, study.extraction, study.network, study.campaign, engine, folder / "point"
     )
     compute(made)
     return made

@@ -83,6 +83,8 @@ WRONG = {
     "seeds": ({"network": {"seeds": -1}}, r"network\.seeds"),
     "runs": ({"campaign": {"fit": 0}}, r"campaign\.fit"),
     "mode": ({"extraction": "fast"}, r"extraction: .*'field', 'analytic' or 'none'"),
+    "no stack": ({"grid": {"layout.stack": ["generic180", "a.yaml"]}}, r"stack: .a.yaml. is neither"),
+    "nothing drawn": ({"set": {"layout": None}, "grid": {"array.rows": [4, 6]}}, r"no section layout: add one"),
     "bad set": ({"set": {"layout.row_pich": "1 um"}}, r"set: .*layout has"),
 }
 
