@@ -99,9 +99,7 @@ def solve_couplings(
     )
 
 
-def couplings_of(
-    panels: Panels, driven: Sequence[str], farad: Floats, asymmetry: float = MAX_ASYMMETRY
-) -> Couplings:
+def couplings_of(panels: Panels, driven: Sequence[str], farad: Floats) -> Couplings:
     """``farad`` [terminals, driven] with its names. Raises :class:`InputError` where it is no matrix of capacitances:
     wrong signs, directions that differ."""
     terminals = panels.terminals
@@ -119,7 +117,7 @@ def couplings_of(
         )
     both = farad[rows]
     scale = np.maximum(np.abs(both + both.T) / 2, MAX_ASYMMETRY * np.sqrt(np.multiply.outer(own, own)))
-    differs = np.abs(both - both.T) > asymmetry * scale
+    differs = np.abs(both - both.T) > MAX_ASYMMETRY * scale
     if differs.any():
         n, k = np.argwhere(differs)[0]
         raise InputError(

@@ -31,8 +31,6 @@ MARGIN = 0.25
 """How far fine panels reach beyond the cells to be solved, in pitches."""
 COARSE = Resolution(3.0, edge=0.3)
 """Mesh of the analytic mode."""
-COARSE_ASYMMETRY = 0.3
-"""Of :func:`netlists.extraction.field.couplings_of` on that mesh: both directions err, their mean errs less."""
 _ABOVE_EVERYTHING = 1e-3
 
 
@@ -181,7 +179,7 @@ def analytic(neighbourhood: Neighbourhood) -> Solution:
             if piece.layer == drawing.stack.diffusion.name
         ]  # fmt: skip
         shares.append(sum(plane_charge(panels, gate, box[:2], box[2:]) for box in boxes) / -float(gate.sum()))
-    return Solution(couplings_of(panels, neighbourhood.driven, totals, COARSE_ASYMMETRY), tuple(shares))
+    return Solution(couplings_of(panels, neighbourhood.driven, totals), tuple(shares))
 
 
 def field(neighbourhood: Neighbourhood, tolerance: float, timeout_s: float) -> Solution:
