@@ -130,6 +130,17 @@ def signoff(
 
 
 @app.command()
+def study(
+    file: Annotated[Path, typer.Argument(help="Study file (*.yaml).")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder; runs/<study> by default.")] = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+) -> None:
+    """Extract, simulate, fit, validate and retrain variants of a design; interrupted, it goes on."""
+    _finish(study_command.study(file, out, workers, Stages(), scheduler))
+
+
+@app.command()
 def report(folder: Annotated[Path, typer.Argument(help="Run folder.")]) -> None:
     """Write report.html of a run folder."""
     _finish(commands.report(folder))
@@ -166,17 +177,6 @@ def extract(
 ) -> None:
     """Write the wires and capacitances of the design's array for other tools, and check its netlist."""
     _finish(parasitics_command.extract(design, out, check, json))
-
-
-@app.command()
-def study(
-    file: Annotated[Path, typer.Argument(help="Study file (*.yaml).")],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder; runs/<study> by default.")] = None,
-    workers: Workers = None,
-    scheduler: Scheduler = None,
-) -> None:
-    """Extract, simulate, fit, validate and retrain variants of a design; interrupted, it goes on."""
-    _finish(study_command.study(file, out, workers, Stages(), scheduler))
 
 
 def _finish(passed: bool) -> None:
