@@ -136,7 +136,7 @@ def _scatter(
     axes: Axes, x: np.ndarray, y: np.ndarray, spread: np.ndarray | None = None, *, label: str, color: str, marker: str,
     aside: float = 0.0,
 ) -> None:  # fmt: skip
-    """Points, ``aside`` by so many steps, and a line through the means of each place."""
+    """Points, ``aside`` by so many steps, and in a full grid a line through the means."""
     seen = np.isfinite(x) & np.isfinite(y)
     places = np.unique(x[seen])
     step = 0.008 * float(np.ptp(places)) if len(places) > 1 else 0.02
@@ -144,7 +144,8 @@ def _scatter(
         x[seen] + aside * step, y[seen], None if spread is None else spread[seen], linestyle="none", marker=marker,
         markersize=5, color=color, label=label, capsize=2, elinewidth=1,
     )  # fmt: skip
-    if len(places) > 1:
+    counts = [int((seen & (x == place)).sum()) for place in places]
+    if len(places) > 1 and len(set(counts)) == 1:
         means = [float(y[seen & (x == place)].mean()) for place in places]
         axes.plot(places, means, color=color, linewidth=1, alpha=0.5)
 
