@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
 from cosim.errors import InputError
 from cosim.parasitics_command import write_parasitics
 from cosim.study.parameters import changed, require_effect, text_of, unit_of, value_of
+from cosim.study.points import points_of
 from cosim.study.studyfile import load_study
 from netlists.designfile import dump_design, load_design
 from netlists.extraction.extract import extract
+from netlists.layout.drawing import draw
+from netlists.layout.rules import check
 from tests.cosim.study.small_study import study_of, write_study
 
 
@@ -110,6 +114,14 @@ def test_extracted_files_decide_wires(tmp_path):
         study_of(tmp_path, base="base.yaml", set=None, grid=temperatures)
     with pytest.raises(InputError, match=r"array\.rows: the extracted file"):
         study_of(tmp_path, base="base.yaml", set=None, grid={"array.rows": [4, 6]}, extraction="none")
+
+
+def test_the_study_of_spacings_passes_the_rules_of_its_stack():
+    path = Path(__file__).resolve().parents[3] / "docs" / "spacing.yaml"
+    points = points_of(load_study(path), path)
+    assert len(points.points) >= 6
+    for point in points.points:
+        check(draw(point.design))
 
 
 def test_a_missing_file_is_one_line(tmp_path):
