@@ -16,6 +16,8 @@ from cosim.study.results import Table, provenance_of, table_of, write_csv, write
 from cosim.study.run import require_folder, run_points
 from cosim.study.studyfile import load_study
 
+WIDTH = 160
+"""Columns of a table that is written to a file."""
 SHOWN = (
     ("area_per_cell", "area", 1e12, "{:.2f} µm²"), ("shift_own", "own", 1e3, "{:.1f} mV"),
     ("shift_near", "near", 1e3, "{:.1f} mV"), ("shift_far", "far", 1e3, "{:.1f} mV"),
@@ -58,6 +60,8 @@ def show(table: Table, folder: Path) -> None:
         texts = ["–" if value != value else form.format(value) for value, (*_, form) in zip(values, shown, strict=True)]
         rich.add_row(str(name), *texts)
     console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console = Console(highlight=False, soft_wrap=True, width=WIDTH)
     console.print(rich)
     for name, reason in zip(table["point"].values, table["reason"].values, strict=True):
         if reason:
