@@ -12,6 +12,7 @@ from rich.console import Console
 from cosim import commands, extract_command, layout_command, train_command
 from cosim.errors import InputError, SimulationError
 from cosim.progress import Stages
+from cosim.study import command as study_command
 from netlists.extraction.extract import TIMEOUT_S
 from surrogate.errors import InputError as SurrogateInputError
 
@@ -128,6 +129,17 @@ def signoff(
 ) -> None:
     """Run test images through a retrained network with every array VMM in ngspice; writes signoff.json."""
     _finish(commands.signoff(surrogate, network, out, images, workers, Stages(), scheduler))
+
+
+@app.command()
+def study(
+    file: Annotated[Path, typer.Argument(help="Study file (*.yaml).")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder; runs/<study> by default.")] = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+) -> None:
+    """Extract, simulate, fit, validate and retrain variants of a design; interrupted, it goes on."""
+    _finish(study_command.study(file, out, workers, Stages(), scheduler))
 
 
 @app.command()
