@@ -15,7 +15,7 @@ from typing import Any, get_origin, get_type_hints
 
 import numpy as np
 import torch
-from conftest import BASE
+from small_designs import BASE
 
 from cosim.dataset import DataSet, load_dataset, save_dataset
 from cosim.errors import InputError

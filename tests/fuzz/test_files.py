@@ -13,11 +13,11 @@ import h5py
 import numpy as np
 import torch
 import yaml
-from conftest import BASE
 from fuzzing import altered_array, altered_bytes, altered_tree, attempt, floats, fuzz, texts
 from hypothesis import strategies as st
 from readers import READERS, measured, reader, run_files, surrogate, write_run
 from safetensors import safe_open
+from small_designs import BASE
 
 from cosim.dataset import USER_BLOCK, _user_block
 from netlists.designfile import dump_design, parse_design

@@ -8,8 +8,8 @@ import subprocess
 import numpy as np
 import pytest
 import yaml
-from conftest import BASE
 from readers import dataset, design
+from small_designs import BASE
 
 from cosim.errors import InputError
 from cosim.ngspice import find_ngspice, run_deck

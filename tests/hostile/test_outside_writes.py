@@ -2,8 +2,8 @@
 
 import pytest
 import yaml
-from conftest import BASE
 from readers import READERS
+from small_designs import BASE
 
 from cosim.folders import write_json
 from netlists.designfile import builtin_names, load_design, parse_design

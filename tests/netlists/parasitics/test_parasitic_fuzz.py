@@ -2,10 +2,10 @@
 
 import time
 
-from conftest import _make_design
 from extracted_network import SECTION, dspf, network, spef
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from small_designs import small_design
 
 from netlists.errors import InputError
 from netlists.graph import array_graph
@@ -81,7 +81,7 @@ def test_altered_files_of_extractors(tmp_path, content):
 @given(data=st.data())
 def test_altered_files_of_our_own(tmp_path, data):
     if not OWN:
-        design = _make_design(2, 2)
+        design = small_design(2, 2)
         graph = array_graph(design, [[0.5] * 2] * 2)
         OWN.extend(parasitics_text(design, graph, form) for form in ("spef", "dspf", "spice"))
     _check(tmp_path / "x", data.draw(altered(OWN)), Parasitics(file="x"))
