@@ -61,9 +61,14 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
         yield from _models(part)
 
 
+def is_label(path: str) -> bool:
+    """Whether ``path`` names or documents a design, or says what it must reach."""
+    return path.split(".")[0] in _LABELS
+
+
 def require_effect(path: str, base: Design, source: Source) -> None:
     """Raise :class:`InputError` with the remedy where other values of ``path`` change no result of a study."""
-    if path.split(".")[0] in _LABELS:
+    if is_label(path):
         raise InputError("decides no result of a design: give it under 'set:' or in the base design")
     if path in _DUMMIES:
         raise InputError("inner cells are extracted, which dummies do not reach: remove it")
@@ -94,6 +99,8 @@ def changed(base: Design, changes: Mapping[str, Any], folder: Path | None = None
     Raises :class:`InputError` naming path and remedy where the result is no design.
     """
     data = base.model_dump(mode="json", exclude_none=True)
+    if not changes.keys().isdisjoint(("cell.model.file", "cell.model.section")):
+        data["cell"].get("model", {}).pop("sha256", None)  # of the base's model
     for path, value in changes.items():
         require_parameter(path)
         *sections, last = path.split(".")

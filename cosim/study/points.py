@@ -13,7 +13,7 @@ from typing import Any
 
 from cosim.errors import InputError
 from cosim.pipeline import require_pairs
-from cosim.study.parameters import Source, changed, require_effect, require_parameter
+from cosim.study.parameters import Source, changed, is_label, require_effect, require_parameter
 from cosim.study.studyfile import MAX_POINTS, Study, load_base
 from netlists.design import Design, ResistiveCell
 from netlists.designfile import dump_design
@@ -50,6 +50,9 @@ def points_of(study: Study, path: Path) -> Points:
         for parameter in study.set:
             require_parameter(parameter)
         base = changed(base, study.set, folder)
+        for parameter in study.set:
+            if not is_label(parameter):
+                require_effect(parameter, base, study.extraction)
     parameters = tuple(study.grid or dict.fromkeys(key for point in study.points or () for key in point.set))
     section = "grid" if study.grid else "points"
     for parameter in parameters:
@@ -64,7 +67,8 @@ def points_of(study: Study, path: Path) -> Points:
     for name, given in _variants(study, path):
         with _naming(path, f"point {name}"):
             design = changed(base, given, folder)
-            require_pairs(design)
+            if study.network.seeds or study.campaign.network:
+                require_pairs(design)
             _require_layout(design, study.extraction, folder)
         points.append(Point(name, design, given))
     _refuse_twins(points, path)

@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
@@ -42,8 +44,6 @@ from netlists.layout.drawing import Drawing
 Mode = Literal["field", "analytic"]
 """``field``: FastCap2, refined until it converges. ``analytic``: one coarse mesh in closed form, for quick sweeps."""
 
-FORMAT = 2
-"""Of cached results; counts up with every change of method."""
 DIGITS = 5
 TIMEOUT_S = 1800.0
 """Of one extraction by the field solver, unless another is given."""
@@ -151,6 +151,13 @@ def solved(neighbourhood: Neighbourhood, mode: Mode, tolerance: float, timeout_s
     return solution
 
 
+@cache
+def _method() -> str:
+    """SHA-256 of the sources that decide a solution, so that no change of them finds an old one."""
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    return sha256(b"\0".join(source.read_bytes() for source in sources)).hexdigest()
+
+
 def _inputs(neighbourhood: Neighbourhood, mode: Mode, tolerance: float) -> dict[str, Any]:
     """All that decides a solution."""
     geometry, drawing = neighbourhood.geometry, neighbourhood.drawing
@@ -160,7 +167,7 @@ def _inputs(neighbourhood: Neighbourhood, mode: Mode, tolerance: float) -> dict[
     except PackageNotFoundError:
         solver = "missing"
     return {
-        "format": FORMAT, "solver": solver, "tolerance": tolerance if mode == "field" else None, "small": SMALL,
+        "method": _method(), "solver": solver, "tolerance": tolerance if mode == "field" else None, "small": SMALL,
         "meshes": [(m.coarseness, m.edge, m.far) for m in meshes],
         "stack": drawing.stack.hash, "permittivity": geometry.permittivity, "focus": geometry.focus,
         "solids": [(s.net, s.low, s.high) for s in geometry.solids],

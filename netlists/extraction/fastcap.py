@@ -73,7 +73,7 @@ def _corners(panels: Panels) -> Floats:
 
 
 def _run(source: Path, target: Path, panels: int, timeout_s: float) -> None:
-    command = [sys.executable, "-m", "netlists.extraction.fastcap_worker", str(source), str(target)]
+    command = [sys.executable, "-P", "-m", "netlists.extraction.fastcap_worker", str(source), str(target)]
     try:
         done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, timeout=timeout_s, check=False)
     except subprocess.TimeoutExpired:

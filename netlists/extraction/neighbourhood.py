@@ -18,12 +18,14 @@ from netlists.design import Design
 from netlists.extraction.field import SMALL, Couplings, couplings_of, solve_couplings
 from netlists.extraction.moments import panel_charges, plane_charge
 from netlists.extraction.panels import Geometry, Part, Resolution, make_panels
-from netlists.extraction.solids import Point, solids_of
+from netlists.extraction.solids import HALF_GRID, Point, solids_of
 from netlists.layout.drawing import Drawing, draw
 
 Floats = NDArray[np.float64]
 Place = tuple[int, int]
 """Row and column of a cell."""
+Span = tuple[float, float]
+"""Lowest and highest coordinate, m."""
 
 ROWS_AROUND, COLUMNS_AROUND = 2, 1
 """How many rows and columns of cells are drawn on each side of those that are solved."""
@@ -110,9 +112,28 @@ class Neighbourhood:
         return self.drawing.design.array.columns
 
     def whole(self, line: str, number: int) -> list[str]:
-        """All terminals of the line ``WL`` or ``BL`` of that number: its stretches and what is left of it."""
-        net = f"{line}_{number}"
-        return [*(part.name for part in self.geometry.parts if part.net == net), net]
+        """All terminals of the line ``WL`` or ``BL`` of that number: its stretches and what is left of it, if any."""
+        net, axis = f"{line}_{number}", 0 if line == "WL" else 1
+        stretches = [part for part in self.geometry.parts if part.net == net]
+        covered = _joined([(part.low[axis], part.high[axis]) for part in stretches])
+        metal = [(solid.low[axis], solid.high[axis]) for solid in self.geometry.solids if solid.net == net]
+        left = any(not any(_within(span, other) for other in covered) for span in metal)
+        return [part.name for part in stretches] + [net] * left
+
+
+def _joined(spans: Sequence[Span]) -> list[Span]:
+    """Spans that touch or overlap as one."""
+    joined: list[Span] = []
+    for low, high in sorted(spans):
+        if joined and low <= joined[-1][1] + HALF_GRID:
+            joined[-1] = joined[-1][0], max(joined[-1][1], high)
+        else:
+            joined.append((low, high))
+    return joined
+
+
+def _within(span: Span, other: Span) -> bool:
+    return other[0] - HALF_GRID <= span[0] and span[1] <= other[1] + HALF_GRID
 
 
 def terminals_of(cell: Place) -> tuple[str, str, str]:

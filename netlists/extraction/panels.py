@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from netlists.extraction.solids import Face, Point, Solid, level_of, outer_faces, snapped
+from netlists.extraction.solids import HALF_GRID, Face, Point, Solid, level_of, outer_faces, snapped
 
 Floats = NDArray[np.float64]
 
@@ -139,7 +139,7 @@ def _pieces(
 
 
 def _inside(point: Sequence[float], part: Part) -> bool:
-    return all(a <= x <= b for a, x, b in zip(part.low, point, part.high, strict=True))
+    return all(a - HALF_GRID <= x <= b + HALF_GRID for a, x, b in zip(part.low, point, part.high, strict=True))
 
 
 def _overlap(face: Face, box: tuple[Point, Point]) -> bool:

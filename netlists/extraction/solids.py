@@ -14,6 +14,8 @@ from netlists.stack import Stack
 
 NANOMETRE = 1e-9
 """Corners are rounded to this grid."""
+HALF_GRID = NANOMETRE / 2
+"""Corners nearer than this are the same."""
 
 Point = tuple[float, float, float]
 _Footprints = dict[tuple[int, int], kdb.Region]

@@ -36,7 +36,7 @@ def test_figures_of_a_point(task):
     figures = found["figures"]
     assert figures.keys() <= FIGURES.keys()
     assert figures["ser_least"] == min(figures["ser_patterns"], figures["ser_weights"]) > 48
-    assert figures["area_per_cell"] == pytest.approx(1.4e-6**2)
+    assert figures["area_per_cell"] == pytest.approx(1.4e-6**2, rel=1e-9, abs=0)
     assert figures["ideal_one_hot"] < figures["ser_least"]
 
 

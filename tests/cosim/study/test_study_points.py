@@ -82,7 +82,10 @@ WRONG = {
     "same name": ({"grid": None, "points": [{"name": "a"}, {"name": "A", "set": {"array.rows": 6}}]}, r"given twice"),
     "bad name": ({"grid": None, "points": [{"name": "../a"}]}, r"points\.0\.name"),
     "no section": ({"grid": {"layout.shield.width": ["1 um", "2 um"]}}, r"no layout\.shield: add it there"),
-    "no pairs": ({"grid": {"array.columns": [1, 2]}}, r"point columns-1: .*at least 2"),
+    "no pairs": (
+        {"grid": {"array.columns": [1, 2]}, "network": {"seeds": 1}}, r"point columns-1: .*at least 2",
+    ),
+    "overwritten set": ({"set": {"coupling.bit_line": "500 aF"}}, r"set: overwritten by the extraction"),
     "no base": ({"base": "nothing.yaml"}, r"nothing\.yaml: no such design file"),
     "seeds": ({"network": {"seeds": -1}}, r"network\.seeds"),
     "runs": ({"campaign": {"fit": 0}}, r"campaign\.fit"),
@@ -101,6 +104,23 @@ def test_wrong_studies_are_one_line(tmp_path, case):
     text = str(caught.value)
     assert re.search(message, text) and "\n" not in text
     assert "study.yaml" in text or case == "no base"
+
+
+def test_one_column_needs_no_pairs_without_a_network(tmp_path):
+    _, points = study_of(tmp_path, grid={"array.columns": [1, 2]})
+    assert [point.design.array.columns for point in points.points] == [1, 2]
+
+
+def test_sections_of_ones_own_model_are_points(tmp_path):
+    card = ".model own nmos level=8 version=3.3.0 vth0={}\n"
+    library = "".join(f".lib {name}\n{card.format(vth)}.endl {name}\n" for name, vth in (("tt", 0.6), ("ss", 0.65)))
+    (tmp_path / "own.lib").write_text(library, encoding="utf-8")
+    model = {"file": "own.lib", "section": "tt", "name": "own"}
+    corners = {"cell.model.section": ["tt", "ss"]}
+    _, points = study_of(tmp_path, set={"array.rows": 4, "array.columns": 2, "cell.model": model}, grid=corners)
+    hashes = [point.design.cell.model.sha256 for point in points.points]
+    assert [point.design.cell.model.section for point in points.points] == ["tt", "ss"]
+    assert all(hashes) and len({point.design.hash for point in points.points}) == 2
 
 
 def test_extracted_files_decide_wires(tmp_path):
