@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from surrogate.fast.engine import FastEngine, suitable_accuracy
+from surrogate.fast.pairs import PART, columns_apart, recomputed
+from surrogate.fast.windows import Windows
 from surrogate.linear import RESISTANCES, effective_matrix, linear_charges
 from surrogate.model import charges, pattern_currents
 from surrogate.parameters import EFFECTS, SPECS, unflatten
@@ -22,6 +24,11 @@ class TileEngine(Protocol):
 
     def tile_charges(self, duration: Tensor, state: Tensor) -> Tensor:
         """Charges [b, R, C, M] of ``duration`` [b, R, N] on tiles of ``state`` [R, C, N, M], differentiable in both."""
+
+    def pair_sums(self, image: Tensor, windows: Windows, state: Tensor, pairs: int) -> Tensor:
+        """Differences [v, pairs] of the charges of the first ``pairs`` column pairs (2k less 2k + 1), summed over the
+        row tiles, of all ``windows`` of ``image`` [B, H, W, ch] on the first n rows, at ``state`` [R, C, n, M], of tiles
+        whose other rows stay idle; differentiable in both."""
 
 
 class Engine(ABC):
@@ -106,6 +113,17 @@ class LinearTiles:
     def tile_charges(self, duration: Tensor, state: Tensor) -> Tensor:
         """See :class:`TileEngine`."""
         return linear_charges(duration, state, self.resistance.to(state.device))
+
+    def pair_sums(self, image: Tensor, windows: Windows, state: Tensor, pairs: int) -> Tensor:
+        """See :class:`TileEngine`."""
+        matrix = effective_matrix(state, self.resistance.to(state.device)).transpose(1, 2).flatten(2)
+        weight = columns_apart(matrix[..., : 2 * pairs]).flatten(0, 1)
+
+        def of_part(part: Tensor, weight: Tensor) -> Tensor:
+            return windows.pulses(part).flatten(1) @ weight
+
+        each = max(1, PART // (windows.vmms(image[:1]) * len(weight)))
+        return torch.cat([recomputed(of_part, part, weight) for part in image.split(each)])
 
 
 ENGINES: dict[str, type[Engine]] = {engine.kind: engine for engine in (MosEngine, LinearEngine)}
