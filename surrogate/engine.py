@@ -22,13 +22,16 @@ from surrogate.parameters import EFFECTS, SPECS, unflatten
 class TileEngine(Protocol):
     """Charges of many tiles in the precision and on the device of what it is given."""
 
+    whole_arrays: bool
+    """Whether :meth:`pair_sums` must know the cells of idle rows, too: they conduct."""
+
     def tile_charges(self, duration: Tensor, state: Tensor) -> Tensor:
         """Charges [b, R, C, M] of ``duration`` [b, R, N] on tiles of ``state`` [R, C, N, M], differentiable in both."""
 
     def pair_sums(self, image: Tensor, windows: Windows, state: Tensor, pairs: int) -> Tensor:
         """Differences [v, pairs] of the charges of the first ``pairs`` column pairs (2k less 2k + 1), summed over the
         row tiles, of all ``windows`` of ``image`` [B, H, W, ch] on the first n rows, at ``state`` [R, C, n, M], of tiles
-        whose other rows stay idle; differentiable in both."""
+        whose other rows stay idle (``whole_arrays``: [R, C, N, M]); differentiable in both."""
 
 
 class Engine(ABC):
@@ -107,6 +110,8 @@ class LinearEngine(Engine):
 class LinearTiles:
     """Tiles of linear cells between wires of ``resistance`` [4]."""
 
+    whole_arrays = True
+
     def __init__(self, resistance: Tensor) -> None:
         self.resistance = resistance
 
@@ -117,7 +122,7 @@ class LinearTiles:
     def pair_sums(self, image: Tensor, windows: Windows, state: Tensor, pairs: int) -> Tensor:
         """See :class:`TileEngine`."""
         matrix = effective_matrix(state, self.resistance.to(state.device)).transpose(1, 2).flatten(2)
-        weight = columns_apart(matrix[..., : 2 * pairs]).flatten(0, 1)
+        weight = columns_apart(matrix[:, : windows.used_rows, : 2 * pairs]).flatten(0, 1)
 
         def of_part(part: Tensor, weight: Tensor) -> Tensor:
             return windows.pulses(part).flatten(1) @ weight

@@ -62,6 +62,8 @@ class FastEngine:
     """Charges of tiles of ``rows`` whose states lie in ``low`` … ``high``, as :func:`surrogate.model.charges`; most
     exact where states are distributed as the ``typical`` ones (any shape)."""
 
+    whole_arrays = False
+
     def __init__(
         self, p: Parameters, rows: int, low: float, high: float, typical: Tensor, accuracy: Accuracy = Accuracy()
     ) -> None:

@@ -156,11 +156,11 @@ class _Charges(torch.autograd.Function):
         projected = (gradient[:, :, None] * derivative.view(k, b, slots, -1)).view(k, b * slots, -1)
         to_amplitude, to_current = torch.bmm(seen.mT, projected), torch.bmm(steady.mT, gradient)
         to_elapsed = torch.zeros_like(elapsed)
-        given = (elapsed, kernels.drop_kernel, torch.bmm(projected, amplitude.mT), to_elapsed)
+        given = (elapsed, 0.0, kernels.drop_kernel, torch.bmm(projected, amplitude.mT), to_elapsed)
         call("fg_crosstalk_backward", k * b * slots, n, drop_terms, *given)
         if slots > 1:
             to_elapsed = to_elapsed.gather(-2, slot[..., None, :].long())
         to_duration = to_elapsed.view_as(slope).mul_(slope)
-        given = (duration, kernels.kernel, torch.bmm(gradient, current.mT), to_duration)
+        given = (duration, kernels.edge_time, kernels.kernel, torch.bmm(gradient, current.mT), to_duration)
         call("fg_crosstalk_backward", k * b, n, terms, *given)
         return to_duration, to_current, to_amplitude, None, None, None

@@ -132,11 +132,13 @@ def _to_pulses(part: _Part, projection: Tensor, amplitude: Tensor, gradient: Ten
     terms, drop_terms = kernels.sizes
     torch.bmm(projection, amplitude.mT, out=s.seen)
     to_elapsed = torch.zeros_like(s.elapsed)
-    call("fg_crosstalk_backward", k * b * slots, n, drop_terms, s.elapsed, kernels.drop_kernel, s.seen, to_elapsed)
+    given = (s.elapsed, 0.0, kernels.drop_kernel, s.seen, to_elapsed)
+    call("fg_crosstalk_backward", k * b * slots, n, drop_terms, *given)
     if slots > 1:
         to_elapsed = to_elapsed.gather(-2, s.slot[..., None, :].long())
     to_pulse = to_elapsed.view_as(s.slope).mul_(s.slope)
     for steady, tile in zip(s.steady, current, strict=True):
         torch.mm(gradient, tile.T, out=steady)
-    call("fg_crosstalk_backward", k * b, n, terms, s.pulse, kernels.kernel, s.steady, to_pulse)
+    given = (s.pulse, kernels.edge_time, kernels.kernel, s.steady, to_pulse)
+    call("fg_crosstalk_backward", k * b, n, terms, *given)
     return to_pulse

@@ -23,10 +23,13 @@ inline void minima(Vec* m, const Vec* neighbour) {
     for (int c = 0; c < 1 << k; ++c) m[c | 1 << k] = min(m[c], neighbour[k]);
 }
 
+// pulses less the time that they lose
+inline Vec shortened(Vec time, Vec lost) { return time > Vec{} ? time - lost : Vec{}; }
+
 template <int Q>
 void crosstalk_forward(int64_t batch, int64_t n, const float* time, float lost, const float* kernel, float* out) {
   const int64_t np = padded(n), width = np + 2 * kReach;
-  const Vec zero{}, once = zero + lost, twice = once + lost;
+  const Vec once = Vec{} + lost, twice = once + lost;
   for (int64_t i = 0; i < n; i += kLanes) {
     const int64_t valid = std::min<int64_t>(kLanes, n - i);
     Vec t[16 * Q];
@@ -34,11 +37,9 @@ void crosstalk_forward(int64_t batch, int64_t n, const float* time, float lost, 
     for (int64_t b = 0; b < batch; ++b) {
       const float* row = time + b * width + i + kReach;
       Vec m[16], neighbour[4];
-      for (int k = 0; k < 4; ++k) neighbour[k] = load(row + kOffsets[k]);
-      const Vec own = m[0] = load(row);
+      for (int k = 0; k < 4; ++k) neighbour[k] = shortened(load(row + kOffsets[k]), once);
+      m[0] = shortened(load(row), twice);  // at its start, and at its end where it is the first to end
       minima(m, neighbour);
-      if (lost != 0.0f)  // at the start, and at the end where the row ends first
-        for (int c = 0; c < 16; ++c) m[c] -= m[c] > zero ? (m[c] == own ? twice : once) : zero;
       for (int q = 0; q < Q; ++q) {
         Vec even = m[0] * t[q], odd = m[1] * t[Q + q];
         for (int c = 2; c < 16; c += 2) {
@@ -56,10 +57,10 @@ void crosstalk_forward(int64_t batch, int64_t n, const float* time, float lost, 
 
 // `passed` [5, all]: to the row itself and, still at the row's own place, to its four neighbours
 template <int Q>
-void crosstalk_backward(int64_t batch, int64_t n, const float* time, const float* kernel, const float* gradient,
-                        float* passed, int64_t all) {
+void crosstalk_backward(int64_t batch, int64_t n, const float* time, float lost, const float* kernel,
+                        const float* gradient, float* passed, int64_t all) {
   const int64_t np = padded(n), width = np + 2 * kReach;
-  const Vec zero{};
+  const Vec zero{}, once = zero + lost, twice = once + lost;
   for (int64_t i = 0; i < n; i += kLanes) {
     const int64_t valid = std::min<int64_t>(kLanes, n - i);
     Vec t[16 * Q];
@@ -67,8 +68,8 @@ void crosstalk_backward(int64_t batch, int64_t n, const float* time, const float
     for (int64_t b = 0; b < batch; ++b) {
       const float* row = time + b * width + i + kReach;
       Vec m[16], neighbour[4], g[16], in[Q];
-      for (int k = 0; k < 4; ++k) neighbour[k] = load(row + kOffsets[k]);
-      m[0] = load(row);
+      for (int k = 0; k < 4; ++k) neighbour[k] = shortened(load(row + kOffsets[k]), once);
+      m[0] = shortened(load(row), twice);
       minima(m, neighbour);
       for (int q = 0; q < Q; ++q) {
         const float* from = gradient + (b * Q + q) * n + i;
@@ -123,15 +124,15 @@ int fg_crosstalk_forward(int64_t batch, int64_t n, int64_t q, const float* time,
   return 0;
 }
 
-int fg_crosstalk_backward(int64_t batch, int64_t n, int64_t q, const float* time, const float* kernel,
-                          const float* gradient, float* to_time) {  // adds to to_time
+int fg_crosstalk_backward(int64_t batch, int64_t n, int64_t q, const float* time, const float* lost,
+                          const float* kernel, const float* gradient, float* to_time) {  // adds to to_time
   const int64_t width = padded(n) + 2 * kReach, all = kChunk * width;
   std::vector<float> around(all, 0.0f), passed(5 * all, 0.0f);
   for (int64_t b = 0; b < batch; b += kChunk) {
     const int64_t chunk = std::min(kChunk, batch - b);
     widen(time + b * n, chunk, n, width, around.data());
 #define FG_CALL(Q) \
-  crosstalk_backward<Q>(chunk, n, around.data(), kernel, gradient + b * Q * n, passed.data(), all)
+  crosstalk_backward<Q>(chunk, n, around.data(), *lost, kernel, gradient + b * Q * n, passed.data(), all)
     FG_FOR_PRODUCTS(FG_CALL)
 #undef FG_CALL
     // rows beyond the last one have no pulses, and what is passed to or from outside the array is zero or left out
