@@ -15,7 +15,7 @@ from surrogate.fast.engine import FastEngine, suitable_accuracy
 from surrogate.fast.pairs import PART, columns_apart, recomputed
 from surrogate.fast.windows import Windows
 from surrogate.linear import RESISTANCES, effective_matrix, linear_charges
-from surrogate.model import charges, pattern_currents
+from surrogate.model import charges, one_hot_currents
 from surrogate.parameters import EFFECTS, SPECS, unflatten
 
 
@@ -73,9 +73,7 @@ class MosEngine(Engine):
 
     def one_hot_currents(self, state: Tensor) -> Tensor:
         """See :class:`Engine`."""
-        rows = state.shape[-2]
-        eye = torch.eye(rows, dtype=state.dtype).repeat(len(state), 1)
-        return pattern_currents(unflatten(self.shared), state.repeat_interleave(rows, dim=0), eye).reshape(state.shape)
+        return one_hot_currents(unflatten(self.shared), state)
 
     def tile_engine(self, rows: int, low: float, high: float, typical: Tensor) -> TileEngine:
         """See :class:`Engine`."""

@@ -100,8 +100,8 @@ def inverse_curve(surrogate: Surrogate, currents: CurrentRange, rows: int) -> In
 def program(surrogate: Surrogate, inverse: Inverse, target: Tensor, passes: int = 12) -> Tensor:
     """States [..., N, M] that show ``target`` [..., N, M] A in a one-hot read of the whole array, as write–verify
     programming reaches: neighbours' floating gates and shared drivers included."""
-    state = inverse(target.double())
+    wanted = inverse(target.double())
+    state = wanted
     for _ in range(passes):
-        shown = surrogate.one_hot_current(state)
-        state = state + inverse(target.double()) - inverse(shown)
+        state = state + wanted - inverse(surrogate.one_hot_current(state))
     return state
