@@ -11,7 +11,7 @@ from typing import ClassVar, Protocol
 import torch
 from torch import Tensor
 
-from surrogate.fast.engine import FastEngine, suitable_accuracy
+from surrogate.fast.engine import Accuracy, FastEngine, suitable_accuracy
 from surrogate.fast.pairs import PART, columns_apart, recomputed
 from surrogate.fast.windows import Windows
 from surrogate.linear import RESISTANCES, effective_matrix, linear_charges
@@ -56,8 +56,11 @@ class Engine(ABC):
         """Currents [b, N, M] that reading arrays of ``state`` [b, N, M] one row at a time shows."""
 
     @abstractmethod
-    def tile_engine(self, rows: int, low: float, high: float, typical: Tensor) -> TileEngine:
-        """What layers on arrays of ``rows`` compute with, for states ``low`` … ``high``, distributed as ``typical``."""
+    def tile_engine(
+        self, rows: int, low: float, high: float, typical: Tensor, accuracy: Accuracy | None = None
+    ) -> TileEngine:
+        """What layers on arrays of ``rows`` compute with, for states ``low`` … ``high``, distributed as ``typical``;
+        at what is suitable for that size unless ``accuracy`` says otherwise."""
 
 
 class MosEngine(Engine):
@@ -75,9 +78,11 @@ class MosEngine(Engine):
         """See :class:`Engine`."""
         return one_hot_currents(unflatten(self.shared), state)
 
-    def tile_engine(self, rows: int, low: float, high: float, typical: Tensor) -> TileEngine:
+    def tile_engine(
+        self, rows: int, low: float, high: float, typical: Tensor, accuracy: Accuracy | None = None
+    ) -> TileEngine:
         """See :class:`Engine`."""
-        return FastEngine(unflatten(self.shared), rows, low, high, typical, suitable_accuracy(rows))
+        return FastEngine(unflatten(self.shared), rows, low, high, typical, accuracy or suitable_accuracy(rows))
 
 
 class LinearEngine(Engine):
@@ -100,7 +105,9 @@ class LinearEngine(Engine):
         """See :class:`Engine`."""
         return effective_matrix(state, torch.exp(self.shared))
 
-    def tile_engine(self, rows: int, low: float, high: float, typical: Tensor) -> TileEngine:
+    def tile_engine(
+        self, rows: int, low: float, high: float, typical: Tensor, accuracy: Accuracy | None = None
+    ) -> TileEngine:
         """See :class:`Engine`; any size, any conductance."""
         return LinearTiles(torch.exp(self.shared))
 

@@ -19,7 +19,7 @@ LAYERS: tuple[type[nn.Module], ...] = (nn.Linear, nn.Conv1d, nn.Conv2d)
 
 NORMS: tuple[type[nn.Module], ...] = (nn.BatchNorm1d, nn.BatchNorm2d)
 
-Shared = dict[tuple[int, int, float, float], Arrays]
+Shared = dict[tuple[object, ...], Arrays]
 
 
 def convert(model: nn.Module, surrogate: Surrogate, mapping: Mapping) -> nn.Module:
@@ -57,7 +57,7 @@ def analog_layer(
 ) -> AnalogLayer:
     """The twin of one ``nn.Linear``, ``nn.Conv1d`` or ``nn.Conv2d``; layers of equal arrays share them in ``shared``."""
     currents = settings.currents
-    key = (settings.rows, settings.columns, currents.low, currents.high)
+    key = (settings.rows, settings.columns, currents, settings.products)
     shared = {} if shared is None else shared
     if key not in shared:
         shared[key] = Arrays(surrogate, settings)

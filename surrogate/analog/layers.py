@@ -15,6 +15,7 @@ from surrogate.analog.mapping import LayerSettings
 from surrogate.analog.tiling import Tiling
 from surrogate.engine import TileEngine
 from surrogate.errors import InputError
+from surrogate.fast.engine import Accuracy
 from surrogate.fast.windows import Windows
 from surrogate.mapping import Inverse, inverse_curve, pair_currents, program
 from surrogate.surrogate import Surrogate
@@ -42,7 +43,9 @@ class Arrays:
             )
         self.surrogate = surrogate
         self.inverse: Inverse = inverse_curve(surrogate, settings.currents, rows)
-        self.tiles: TileEngine = surrogate.tile_engine(rows, self.inverse(_typical_currents(settings)))
+        self.tiles: TileEngine = surrogate.tile_engine(
+            rows, self.inverse(_typical_currents(settings)), Accuracy(*settings.products) if settings.products else None
+        )
         self.idle = self.inverse(torch.full((rows, 1), settings.currents.low, dtype=torch.float64))
         """[N, 1] states of cells at the minimum current"""
 

@@ -34,6 +34,10 @@ class LayerSettings:
     span: str = "layer"
     """what shares one largest weight: the whole ``layer``, or each output (``column``) of its own"""
 
+    products: tuple[int, int, int] | None = None
+    """terms of the current, of the drop, and time slots in the engine's expansion (see ``surrogate.fast.engine``): fewer
+    are faster, (2, 1, 1) for training; None: what suits the array's size"""
+
     def __post_init__(self) -> None:
         tile = f"tile {self.rows}x{self.columns}"
         _whole("rows", self.rows, 1, MOST_ROWS, tile)
@@ -49,6 +53,8 @@ class LayerSettings:
             raise InputError(f"signed {self.signed!r}: give true or false")
         if self.span not in SPANS:
             raise InputError(f"span {self.span!r}: give one of {', '.join(SPANS)}")
+        if self.products is not None and not _are_products(self.products):
+            raise InputError(f"products {self.products!r}: give [terms, drop terms, slots], drop terms at most terms")
 
     def changed(self, changes: Dictionary[str, Any], where: str) -> LayerSettings:
         """These settings with ``changes`` by name; ``where`` names them in errors. Currents may be [low, high]."""
@@ -59,6 +65,8 @@ class LayerSettings:
         given = dict(changes)
         if isinstance(given.get("currents"), (list, tuple)):
             given["currents"] = _currents(given["currents"], where)
+        if isinstance(given.get("products"), list):
+            given["products"] = tuple(given["products"])
         try:
             return replace(self, **given)
         except InputError as error:
@@ -68,6 +76,13 @@ class LayerSettings:
 def _whole(name: str, value: object, least: int, most: int, where: str) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
         raise InputError(f"{where}: {name} {value!r}: give a whole number from {least} to {most}")
+
+
+def _are_products(values: object) -> bool:
+    if not isinstance(values, tuple) or len(values) != 3 or any(type(v) is not int for v in values):
+        return False
+    terms, drop_terms, slots = values
+    return 1 <= drop_terms <= terms <= 16 and 1 <= slots <= 16
 
 
 def _currents(values: object, where: str) -> CurrentRange:

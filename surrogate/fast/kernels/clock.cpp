@@ -112,6 +112,61 @@ void mean_clock(int64_t batch, int64_t n, int64_t slots, int64_t grid, const flo
   }
 }
 
+typedef int32_t Ints __attribute__((vector_size(4 * kLanes)));
+
+// One slot on a grid whose nodes fill a vector: all in registers, by rows.
+void coarse_clock(int64_t batch, int64_t n, const float* duration, const float* weight, const float* strength,
+                  float* elapsed, float* slope, float* square, float* level) {
+  constexpr int grid = kLanes - 1;
+  const int64_t np = (n + kLanes - 1) / kLanes * kLanes;
+  const Vec zero{}, one = zero + 1.0f, scale = zero + static_cast<float>(grid);
+  std::vector<float> carried(np, 0.0f), time(np, 0.0f), read(np), steep(np);
+  std::copy(weight, weight + n, carried.begin());
+  float total = 0.0f;
+  for (int64_t i = 0; i < n; ++i) total += weight[i];
+  const float per_total = 1.0f / std::max(total, kTiny), length = 1.0f / grid;
+  for (int64_t b = 0; b < batch; ++b) {
+    std::memcpy(time.data(), duration + b * n, n * sizeof(float));
+    Vec at[kLanes] = {};
+    for (int64_t i = 0; i < np; i += kLanes) {
+      const Vec t = load(&time[i]), w = t > zero ? load(&carried[i]) : zero;
+      Vec place = t * scale + 0.5f;
+      for (int k = 0; k < kLanes; ++k, place -= 1.0f) {
+        const Vec over = place < one ? place : one;
+        at[k] += w * (over > zero ? over : zero);
+      }
+    }
+    Vec current;
+    for (int k = 0; k < kLanes; ++k) {
+      const Vec v = at[k];
+      current[k] = ((v[0] + v[4]) + (v[1] + v[5])) + ((v[2] + v[6]) + (v[3] + v[7]));
+    }
+    const Vec p = current * per_total;
+    current *= (((strength[4] * p + strength[3]) * p + strength[2]) * p + strength[1]) * p + strength[0];
+    Vec next = zero, reading = zero;
+    float sum = 0.0f, two = 0.0f, three = 0.0f;
+    for (int k = 0; k < grid; ++k) {
+      const float step = 0.5f * (current[k] + current[k + 1]);
+      next[k] = current[k + 1] - current[k];
+      reading[k] = sum;
+      sum += step * length, two += step * step * length, three += step * step * step * length;
+    }
+    square[b] = two;
+    level[b] = three / std::max(two, kTiny);
+    for (int64_t i = 0; i < np; i += kLanes) {
+      const Vec place = load(&time[i]) * scale;
+      Ints node = __builtin_convertvector(place, Ints);
+      node = node < grid - 1 ? node : (Ints{} + (grid - 1));
+      const Vec late = place - __builtin_convertvector(node, Vec);
+      const Vec start = __builtin_shuffle(current, node), change = late * __builtin_shuffle(next, node);
+      store(&read[i], __builtin_shuffle(reading, node) + late * (start + 0.5f * change) * length);
+      store(&steep[i], start + change);
+    }
+    std::memcpy(elapsed + b * n, read.data(), n * sizeof(float));
+    std::memcpy(slope + b * n, steep.data(), n * sizeof(float));
+  }
+}
+
 }  // namespace
 
 extern "C" {
@@ -122,6 +177,12 @@ int fg_mean_clock(int64_t tiles, int64_t batch, int64_t n, int64_t slots, int64_
                   const float* weight, const float* strength, float* elapsed, float* slope, int32_t* slot,
                   float* square, float* level) {
   const int64_t bn = batch * n, bs = batch * slots;
+  if (slots == 1 && grid == kLanes - 1) {
+    for (int64_t t = 0; t < tiles; ++t)
+      coarse_clock(batch, n, duration + t * bn, weight + t * n, strength + t * 5, elapsed + t * bn, slope + t * bn,
+                   square + t * batch, level + t * batch);
+    return 0;
+  }
   for (int64_t t = 0; t < tiles; ++t)
     mean_clock(batch, n, slots, grid, duration + t * bn, weight + t * n, strength + t * 5, elapsed + t * bs * n,
                slope + t * bn, slot + t * bn, square + t * bs, level + t * bs);
