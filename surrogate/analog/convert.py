@@ -87,7 +87,7 @@ def _replaced(model: nn.Module, twin: Callable[[str, nn.Module], nn.Module | Non
         if module is model:
             return new
         for parent in list(model.modules()):
-            for key, child in list(parent.named_children()):
+            for key, child in list(parent._modules.items()):
                 if child is module:
                     setattr(parent, key, new)
     return model
