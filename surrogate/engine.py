@@ -30,8 +30,8 @@ class TileEngine(Protocol):
 
     def pair_sums(self, image: Tensor, windows: Windows, state: Tensor, pairs: int) -> Tensor:
         """Differences [v, pairs] of the charges of the first ``pairs`` column pairs (2k less 2k + 1), summed over the
-        row tiles, of all ``windows`` of ``image`` [B, H, W, ch] on the first n rows, at ``state`` [R, C, n, M], of tiles
-        whose other rows stay idle (``whole_arrays``: [R, C, N, M]); differentiable in both."""
+        row tiles, of all ``windows`` of ``image`` [B, H, W, ch] on the first n rows, at ``state`` [R, C, n, M], of
+        tiles whose other rows stay idle (``whole_arrays``: [R, C, N, M]); differentiable in both."""
 
 
 class Engine(ABC):

@@ -38,8 +38,8 @@ class Shown:
 
 
 def calibrate(model: nn.Module, inputs: Tensor, reference: nn.Module | None = None, ranges: bool = True) -> None:
-    """Set input ranges (unless ``ranges`` is off), converter ranges, gains and offsets of the analog layers of ``model``
-    by ``inputs`` (as the model takes them, a few hundred).
+    """Set input ranges (unless ``ranges`` is off), converter ranges, gains and offsets of the analog layers of
+    ``model`` by ``inputs`` (as the model takes them, a few hundred).
 
     Gain and offset of each output are the regression of the outputs of ``reference``, a digital network with the same
     layers by name, on those of the analog layer; by default that is :func:`to_digital` of the model. All outputs of its
@@ -101,7 +101,7 @@ def deploy(model: nn.Module) -> nn.Module:
 def _input_range(name: str, layer: AnalogLayer, given: Tensor) -> Tensor:
     if not layer.settings.signed and float(given.min()) < 0:
         raise InputError(
-            f"layer {name}: inputs down to {float(given.min()):.3g} but signed is false: set signed for it in the mapping"
+            f"layer {name}: inputs down to {float(given.min()):.3g} but signed is false: set signed in the mapping"
         )
     size = given.abs().flatten()
     some = size[:: -(-len(size) // SAMPLE)]

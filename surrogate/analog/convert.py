@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -55,7 +56,7 @@ def convert(model: nn.Module, surrogate: Surrogate, mapping: Mapping) -> nn.Modu
 def analog_layer(
     layer: nn.Module, surrogate: Surrogate, settings: LayerSettings, shared: Shared | None = None
 ) -> AnalogLayer:
-    """The twin of one ``nn.Linear``, ``nn.Conv1d`` or ``nn.Conv2d``; layers of equal arrays share them in ``shared``."""
+    """The twin of one ``nn.Linear``, ``nn.Conv1d`` or ``nn.Conv2d``; equal kinds of arrays are kept in ``shared``."""
     currents = settings.currents
     key = (settings.rows, settings.columns, currents, settings.products)
     shared = {} if shared is None else shared
@@ -70,7 +71,11 @@ def analog_layer(
 
 def to_digital(model: nn.Module) -> nn.Module:
     """A copy of ``model`` with every analog layer digital again, with the weights it has (clipped as on its cells)."""
-    return _replaced(copy.deepcopy(model), lambda _, module: module.digital() if isinstance(module, AnalogLayer) else None)
+
+    def digital(_: str, module: nn.Module) -> nn.Module | None:
+        return module.digital() if isinstance(module, AnalogLayer) else None
+
+    return _replaced(copy.deepcopy(model), digital)
 
 
 def analog_layers(model: nn.Module) -> dict[str, AnalogLayer]:
@@ -139,7 +144,7 @@ def _norms_in_sequences(modules: dict[str, nn.Module]) -> list[tuple[str, str]]:
     for name, module in modules.items():
         if type(module) is nn.Sequential:
             keys = [f"{name}.{key}" if name else key for key in module._modules]
-            for layer, norm in zip(keys, keys[1:], strict=False):
+            for layer, norm in pairwise(keys):
                 if type(modules.get(layer)) in LAYERS and type(modules.get(norm)) in NORMS:
                     found.append((layer, norm))
     return found

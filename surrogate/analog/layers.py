@@ -60,8 +60,8 @@ def _typical_currents(settings: LayerSettings) -> Tensor:
 class AnalogLayer(nn.Module):
     """A linear map on arrays, of sliding windows of its input; see :class:`AnalogLinear` and :class:`AnalogConv`.
 
-    ``weight`` is clipped to ±``span``, inputs to ``input_range``; ``gain`` and ``offset`` calibrate the digital read-out
-    of each output. ``converter_range`` is the charge (current scale x time scale) at which a converter is full.
+    ``weight`` is clipped to ±``span``, inputs to ``input_range``; ``gain`` and ``offset`` calibrate the digital
+    read-out of each output. ``converter_range`` is the charge (current scale x time scale) at which a converter is full.
     ``cells`` are fixed states where the layer is deployed (:func:`surrogate.analog.calibrate.deploy`), else None.
     """
 
@@ -73,7 +73,9 @@ class AnalogLayer(nn.Module):
     converter_range: Tensor | None
     cells: Tensor | None
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, groups: int, arrays: Arrays, settings: LayerSettings) -> None:
+    def __init__(
+        self, weight: Tensor, bias: Tensor | None, groups: int, arrays: Arrays, settings: LayerSettings
+    ) -> None:
         super().__init__()
         weight = weight.detach()
         largest = weight.abs().amax() if settings.span == "layer" else weight.flatten(1).abs().amax(1)
@@ -132,7 +134,8 @@ class AnalogLayer(nn.Module):
         """Pulse widths [P, v, G, R, N] (in units of t_max) of every VMM; unused rows are idle."""
         groups, windows = self.tiling.groups, self.windows()
         pulses = [
-            torch.stack([windows.pulses(part) for part in phase.chunk(groups, dim=-1)], dim=1) for phase in self.phases(x)
+            torch.stack([windows.pulses(part) for part in phase.chunk(groups, dim=-1)], dim=1)
+            for phase in self.phases(x)
         ]
         return self.tiling.whole_rows(torch.stack(pulses))
 
@@ -274,7 +277,7 @@ class AnalogConv(AnalogLayer):
         self.in_channels, self.out_channels = layer.in_channels, layer.out_channels
         self.kernel_size, self.stride, self.dilation = layer.kernel_size, layer.stride, layer.dilation
         self.padding, self.padding_mode, self.groups = layer.padding, layer.padding_mode, layer.groups
-        self.around = tuple(getattr(layer, "_reversed_padding_repeated_twice"))
+        self.around = tuple(layer._reversed_padding_repeated_twice)
 
     def digital(self) -> Convolution:
         """See :class:`AnalogLayer`."""
@@ -288,7 +291,7 @@ class AnalogConv(AnalogLayer):
         """See :class:`AnalogLayer`."""
         sides = self.weight.dim() - 2
         if x.dim() != sides + 2 or x.shape[1] != self.in_channels:
-            raise InputError(f"input {tuple(x.shape)}: this layer takes [batch, {self.in_channels}, {'side, ' * sides}…]")
+            raise InputError(f"input {tuple(x.shape)}: takes [batch, {self.in_channels}, {sides} sides]")
         mode = "constant" if self.padding_mode == "zeros" else self.padding_mode
         filled = nn.functional.pad(x, self.around, mode=mode) if any(self.around) else x
         return (filled[:, :, None] if sides == 1 else filled).permute(0, 2, 3, 1)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping as Dictionary
+from collections.abc import Iterable
+from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from surrogate.mapping import CurrentRange
 from surrogate.errors import InputError
+from surrogate.mapping import CurrentRange
 
 MOST_ROWS = MOST_COLUMNS = 256
 MOST_BITS = 16

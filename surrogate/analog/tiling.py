@@ -152,7 +152,8 @@ def summary(model: nn.Module, image: Tensor) -> Summary:
             hook.remove()
         for module, mode in training.items():
             module.training = mode
-    return Summary(tuple(_row(name, analog[name], calls[name]) for name in analog), tuple(_digital(model.named_modules())))
+    rows = tuple(_row(name, analog[name], calls[name]) for name in analog)
+    return Summary(rows, tuple(_digital(model.named_modules())))
 
 
 def _row(name: str, layer: AnalogLayer, vmms: int) -> LayerRow:

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 
-
 def grid_of(slots: int) -> int:
     """Steps of the time grid over the time scale. Charges are stationary in what the grid resolves: with one slot a
     vector full of nodes is as good as a hundred; several slots need their edges where they belong."""

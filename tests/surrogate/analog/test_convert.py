@@ -133,7 +133,8 @@ def test_excluded_layers_are_untouched():
 
 
 def test_settings_by_name():
-    model = analog(Mapping.of(TILE, {"0": {"rows": 9, "span": "column"}, "[36]": {"bits": 4, "currents": [1e-8, 1e-7]}}))
+    changes = {"0": {"rows": 9, "span": "column"}, "[36]": {"bits": 4, "currents": [1e-8, 1e-7]}}
+    model = analog(Mapping.of(TILE, changes))
     layers = analog_layers(model)
     assert (layers["0"].settings.rows, layers["0"].span.shape) == (9, (4,))
     assert [layers[name].settings.bits for name in "036"] == [8, 4, 4]
@@ -219,7 +220,7 @@ def test_unsuitable_networks_and_surrogates_are_refused():
 
 
 def test_negative_inputs_of_unsigned_layers_are_refused():
-    with pytest.raises(InputError, match="layer 0: inputs down to .* set signed"):
+    with pytest.raises(InputError, match=r"layer 0: inputs down to .* set signed"):
         calibrate(analog(), images(4, 2, 8, 8) - 0.5)
 
 
