@@ -58,11 +58,11 @@ def _typical_currents(settings: LayerSettings) -> Tensor:
 
 
 class AnalogLayer(nn.Module):
-    """A linear map on arrays, of sliding windows of its input; see :class:`AnalogLinear` and :class:`AnalogConv`.
+    """A linear map on arrays, of sliding windows of its input: :class:`AnalogLinear`, :class:`AnalogConv`.
 
     ``weight`` is clipped to ±``span``, inputs to ``input_range``; ``gain`` and ``offset`` calibrate the digital
-    read-out of each output. ``converter_range`` is the charge (current scale x time scale) at which a converter is full.
-    ``cells`` are fixed states where the layer is deployed (:func:`surrogate.analog.calibrate.deploy`), else None.
+    read-out. ``converter_range`` is the charge (current scale x time scale) at which a converter is full.
+    ``cells`` are fixed states where the layer is deployed (see ``calibrate.deploy``), else None.
     """
 
     kind: ClassVar[str]

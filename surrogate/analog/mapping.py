@@ -36,7 +36,7 @@ class LayerSettings:
     """what shares one largest weight: the whole ``layer``, or each output (``column``) of its own"""
 
     products: tuple[int, int, int] | None = None
-    """terms of the current, of the drop, and time slots in the engine's expansion (see ``surrogate.fast.engine``): fewer
+    """terms of the current, of the drop, and time slots in the engine's expansion (``surrogate.fast.engine``): fewer
     are faster, (2, 1, 1) for training; None: what suits the array's size"""
 
     def __post_init__(self) -> None:
@@ -49,7 +49,7 @@ class LayerSettings:
         if self.converter_bits is not None:
             _whole("converter_bits", self.converter_bits, 1, MOST_BITS, "converter")
         if not isinstance(self.currents, CurrentRange):
-            raise InputError(f"currents {self.currents!r}: give a CurrentRange of low and high in A")
+            raise InputError(f"currents {self.currents!r}: give a CurrentRange, or [low, high] in A")
         if not isinstance(self.signed, bool):
             raise InputError(f"signed {self.signed!r}: give true or false")
         if self.span not in SPANS:
@@ -64,11 +64,11 @@ class LayerSettings:
             if key not in known:
                 raise InputError(f"{where}: {key!r} is no setting: use one of {', '.join(sorted(known))}")
         given = dict(changes)
-        if isinstance(given.get("currents"), (list, tuple)):
-            given["currents"] = _currents(given["currents"], where)
         if isinstance(given.get("products"), list):
             given["products"] = tuple(given["products"])
         try:
+            if isinstance(given.get("currents"), (list, tuple)):
+                given["currents"] = _currents(given["currents"])
             return replace(self, **given)
         except InputError as error:
             raise InputError(f"{where}: {error}") from None
@@ -86,10 +86,10 @@ def _are_products(values: object) -> bool:
     return 1 <= drop_terms <= terms <= 16 and 1 <= slots <= 16
 
 
-def _currents(values: object, where: str) -> CurrentRange:
+def _currents(values: object) -> CurrentRange:
     if isinstance(values, (list, tuple)) and len(values) == 2 and all(type(v) in (int, float) for v in values):
         return CurrentRange(float(values[0]), float(values[1]))
-    raise InputError(f"{where}: currents {values!r}: give [low, high] in A")
+    raise InputError(f"currents {values!r}: give [low, high] in A")
 
 
 @dataclass(frozen=True)
