@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cosim.charges import quadrature
+from cosim.charges import cell_currents, quadrature
 from cosim.checks import check_balance, check_gates, check_integrators, table_of
 from cosim.sample import current_sign
 from netlists.block import Boundary, block_cards, saved_vectors, source_cards
 from netlists.circuit import INTEGRATOR_FARADS
 from netlists.deck import Transient, deck_text
 from netlists.design import Design
+from netlists.mismatch import charge_shift
 from netlists.timeline import Timeline
 
 Array = NDArray[np.float64]
@@ -55,15 +56,19 @@ def block_deck(
     return deck_text(circuit, analysis, options, saved_vectors(design, columns), design.read.temperature)
 
 
-def read_block(design: Design, columns: range, timeline: Timeline, vectors: Mapping[str, Array]) -> BlockRun:
-    """The run of a deck of :func:`block_deck` from its ``vectors``.
+def read_block(
+    design: Design, columns: range, stored: Array, timeline: Timeline, vectors: Mapping[str, Array]
+) -> BlockRun:
+    """The run of a deck of :func:`block_deck` of the whole array's ``stored`` [N, M] V from its ``vectors``.
 
     Raises :class:`~cosim.ngspice.RunFailure` where a check fails.
     """
     rows, width = design.array.rows, len(columns)
     time, table = table_of(vectors, saved_vectors(design, columns), timeline.t_stop)
-    clamp, node, line, cell, gates = np.split(table, np.cumsum([width, width, rows * width, rows * width]))
-    clamp, cell = -clamp, current_sign(design) * cell
+    clamp, node, line, cells = np.split(table, np.cumsum([width, width, rows]))
+    clamp = -clamp
+    cell, gates = cell_currents(cells, rows * width)
+    cell = current_sign(design) * cell
     charge = (cell @ quadrature(time, timeline.begin, timeline.t_edge)).reshape(rows, width).sum(axis=0)
     # ngspice's breakpoints may come a rounding error before the rest's end; a millionth of an edge is far more.
     at = np.searchsorted(time, timeline.rest_end - 1e-6 * timeline.t_edge).clip(max=len(time) - 1)
@@ -72,8 +77,7 @@ def read_block(design: Design, columns: range, timeline: Timeline, vectors: Mapp
     passed = np.clip((time[:, None] - timeline.begin) / timeline.t_edge, 0.0, 1.0)
     active = timeline.active.astype(np.float64)
     drive = ideal_drive(design, active[0] + passed @ np.diff(active, axis=0)).T
-    into_lines = line.reshape(rows, width, -1).sum(axis=1)
-    energy = float(np.trapezoid(design.v_idle * clamp.sum(axis=0) - (drive * into_lines).sum(axis=0), time))
+    energy = float(np.trapezoid(design.v_idle * clamp.sum(axis=0) - (drive * line).sum(axis=0), time))
     check_balance(time, clamp, line, energy, design.read.voltage)
     return BlockRun(
         charge=whole,
@@ -81,7 +85,7 @@ def read_block(design: Design, columns: range, timeline: Timeline, vectors: Mapp
         cell=cell[:, at].T.reshape(len(at), rows, width),
         gate=gates[:, at].T.reshape(len(at), rows, width),
         energy=energy,
-        gate_return=check_gates(gates),
+        gate_return=check_gates(gates, (stored - charge_shift(design))[:, columns].ravel()),
     )
 
 

@@ -39,3 +39,16 @@ def quadrature(time: Array, begin: Array, t_edge: float) -> Array:
     for offset in range(3):
         weights[offset : offset + len(left)] -= pull[offset]
     return weights
+
+
+def cell_currents(saved: Array, cells: int) -> tuple[Array, Array]:
+    """Currents of cells, A, and floating-gate voltages, V, both [cells, t], from what a deck saves of its cells:
+    resistors [cells, t] their currents; transistors [3 cells, t] drain currents, gates and drain-source voltages.
+
+    Currents count from bit line to word line, of p channels the other way. ngspice's ``@m[id]`` has no sign in BSIM
+    models, where source and drain may change places; ``@m[vds]`` has, and is negated for p channels in all models.
+    """
+    if len(saved) == cells:
+        return saved, saved[:0]
+    current, gate, drain_source = saved.reshape(3, cells, -1)
+    return np.copysign(current, drain_source), gate

@@ -48,11 +48,14 @@ def check_integrators(charge: Array, integrated: Array, whole: Array) -> None:
         raise RunFailure(f"integrator and cell currents differ by {error / scale:.1%}")
 
 
-def check_gates(gates: Array) -> float:
+def check_gates(gates: Array, stored: Array) -> float:
     """Largest difference between the last and the first of voltages [n, t] of floating gates, V.
 
-    Raises :class:`RunFailure` where one did not return.
+    Raises :class:`RunFailure` where one did not start at the voltage of its ``stored`` [n] V charge or did not return.
     """
+    away = float(np.abs(gates[:, 0] - stored).max()) if len(gates) else 0.0
+    if away > MAX_FLOATING_GATE_RETURN_V:
+        raise RunFailure(f"a floating gate started {away:.2g} V away from its stored charge's voltage")
     returned = float(np.abs(gates[:, -1] - gates[:, 0]).max()) if len(gates) else 0.0
     if returned > MAX_FLOATING_GATE_RETURN_V:
         raise RunFailure(f"a floating gate ended {returned:.2g} V away from its start")

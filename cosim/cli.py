@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
-from cosim import commands, layout_command
+from cosim import commands, layout_command, parasitics_command, train_command
 from cosim.errors import InputError, SimulationError
 from cosim.progress import Stages
 from surrogate.errors import InputError as SurrogateInputError
@@ -154,6 +155,30 @@ def layout(
 ) -> None:
     """Draw the design's array, check the rules of its process stack and print the area per cell."""
     _finish(layout_command.layout(design, out))
+
+
+@app.command()
+def extract(
+    design: Design,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="File to write: .spef, .dspf, .sp or .gz.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Report the netlist's health; exit status 1 if bad.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print that report as one JSON object.")] = False,
+) -> None:
+    """Write the wires and capacitances of the design's array for other tools, and check its netlist."""
+    _finish(parasitics_command.extract(design, out, check, json))
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="Recipe (*.yaml) or the name of a built-in one.")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Run folder, runs/<recipe>-<seed> if none.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of the data sets; FGCOSIM_DATA by default.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of weights, order and augmentation.", min=0, max=2**31 - 1)] = 0,
+    threads: Annotated[int | None, typer.Option(help="Threads of torch.", min=1, max=1024)] = None,
+    device: Annotated[str, typer.Option(help="Where to compute: cpu or cuda.")] = "cpu",
+) -> None:
+    """Train a software network from a recipe; interrupted or killed, the same command goes on."""
+    _finish(train_command.train(recipe, out, data, seed, threads, device, Console()))
 
 
 def _finish(passed: bool) -> None:

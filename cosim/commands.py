@@ -36,7 +36,7 @@ from netlists.stimulus import check_durations
 from surrogate.atomic import replacing
 from surrogate.files import load_surrogate, save_surrogate
 from surrogate.surrogate import Surrogate
-from surrogate.training import Recipe
+from surrogate.training.comparison import ComparisonRecipe
 
 
 def run_all(
@@ -142,7 +142,7 @@ def retrain(surrogate: Path, out: Path, seeds: int, workers: int | None, stages:
     fitted.require_passed()
     design = _design_of(fitted, surrogate)
     out.mkdir(parents=True, exist_ok=True)
-    accuracy = retrain_into(out, fitted, design, seeds, Recipe(), workers, stages)["accuracy"]
+    accuracy = retrain_into(out, fitted, design, seeds, ComparisonRecipe(), workers, stages)["accuracy"]
     Console().print({name: round(value, 4) for name, value in accuracy.items()})
     return True
 

@@ -12,16 +12,17 @@ from cosim.progress import Stages
 from cosim.provenance import network_hash, of_surrogate
 from cosim.signoff import sign_off
 from netlists.design import Design
-from surrogate.digits import Images, digits
+from surrogate.data.digits import digits
 from surrogate.surrogate import Surrogate
-from surrogate.training import Recipe, SeedResult
+from surrogate.training.comparison import ComparisonRecipe, SeedResult
 
 NETWORK, NETWORK_REPORT, SIGN_OFF_REPORT = "network.safetensors", "network.json", "signoff.json"
 
 
 def retrain_into(
-    folder: Path, surrogate: Surrogate, design: Design, seeds: int, recipe: Recipe, workers: int | None, stages: Stages
-) -> dict[str, Any]:
+    folder: Path, surrogate: Surrogate, design: Design, seeds: int, recipe: ComparisonRecipe, workers: int | None,
+    stages: Stages,
+) -> dict[str, Any]:  # fmt: skip
     """Retrain the digits network with ``seeds`` seeds; writes the first one's ``network.safetensors`` and, last, what
     it returns: ``network.json``. Raises ``InputError`` for a surrogate that has not passed."""
     with stages.counted("Retraining the network through the surrogate") as progress:
@@ -29,7 +30,9 @@ def retrain_into(
     return write_retrained(folder, surrogate, results, recipe)
 
 
-def write_retrained(folder: Path, surrogate: Surrogate, results: list[SeedResult], recipe: Recipe) -> dict[str, Any]:
+def write_retrained(
+    folder: Path, surrogate: Surrogate, results: list[SeedResult], recipe: ComparisonRecipe
+) -> dict[str, Any]:
     """Write the first network of ``results`` and, last, ``network.json``, which is returned."""
     network = results[0].network
     provenance = of_surrogate(surrogate, results[0].seed, network=network_hash(network.state_dict()))
@@ -51,7 +54,7 @@ def sign_off_into(
     returns in ``signoff.json``. Raises ``InputError`` where network, surrogate and design do not belong together."""
     loaded = load_network(network, surrogate, tile_settings(design))
     _, test_set = digits()
-    some = Images(test_set.pixels[:images], test_set.label[:images])
+    some = test_set.first(images)
     with stages.counted("Signing off: every VMM of the test images in ngspice") as progress:
         result = sign_off(design, surrogate, loaded, some, engine, folder / "signoff", workers, progress, scheduler)
     write_json(result.summary, folder / SIGN_OFF_REPORT)

@@ -16,14 +16,14 @@ import torch
 from cosim.errors import InputError
 from cosim.provenance import of_surrogate
 from netlists.design import Design
-from surrogate.digits import digits
+from surrogate.data.digits import digits
 from surrogate.layers import TileSettings
 from surrogate.mapping import CurrentRange
 from surrogate.network import SIZES, Perceptron, analog_layers, analog_network, software_network
 from surrogate.surrogate import Surrogate
 from surrogate.tensor_file import save_tensors
 from surrogate.tensor_reader import ForeignFile, read_tensors
-from surrogate.training import Recipe, SeedResult, compare
+from surrogate.training.comparison import ComparisonRecipe, SeedResult, compare
 
 FORMAT = "fgcosim-network-1"
 MAX_BYTES = 10_000_000
@@ -40,11 +40,12 @@ def retrain_seeds(
     surrogate: Surrogate,
     settings: TileSettings,
     seeds: list[int],
-    recipe: Recipe,
+    recipe: ComparisonRecipe,
     workers: int | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[SeedResult]:
-    """:func:`surrogate.training.compare` for every seed, one process each. Refuses an unvalidated surrogate."""
+    """:func:`~surrogate.training.comparison.compare` for every seed, one process each. Refuses an unvalidated
+    surrogate."""
     surrogate.require_passed()
     context = multiprocessing.get_context("spawn")
     results: dict[int, SeedResult] = {}
@@ -71,7 +72,9 @@ def _wait_a_little(futures: dict[Any, int]) -> None:
         return
 
 
-def _one_seed(surrogate: Surrogate, settings: TileSettings, seed: int, recipe: Recipe, epochs: Any) -> SeedResult:
+def _one_seed(
+    surrogate: Surrogate, settings: TileSettings, seed: int, recipe: ComparisonRecipe, epochs: Any
+) -> SeedResult:
     torch.set_num_threads(1)
     train_set, test_set = digits()
     return compare(surrogate, settings, train_set, test_set, seed, recipe, epochs.put)
@@ -87,7 +90,7 @@ def accuracies(results: list[SeedResult]) -> dict[str, float]:
     return summary
 
 
-def describe(results: list[SeedResult], recipe: Recipe) -> dict[str, Any]:
+def describe(results: list[SeedResult], recipe: ComparisonRecipe) -> dict[str, Any]:
     """For ``network.json``: accuracies and learning curves by seed, and how the layers sit on arrays."""
     seeds = [
         {"seed": r.seed, **{name: getattr(r, name) for name in ACCURACIES},

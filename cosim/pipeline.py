@@ -32,11 +32,11 @@ from cosim.summary import network_figures, surrogate_figures
 from cosim.validation import validate_dataset
 from cosim.waveforms import record_waveforms
 from netlists.design import Design
-from surrogate.digits import digits
+from surrogate.data.digits import digits
 from surrogate.files import save_surrogate
 from surrogate.layers import pulse_codes
 from surrogate.surrogate import Surrogate
-from surrogate.training import Recipe, trained_software
+from surrogate.training.comparison import ComparisonRecipe, trained_software
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Job:
     scheduler: str | None = None
     monolithic: bool = False
     size: PlanSize = field(default_factory=PlanSize)
-    recipe: Recipe = field(default_factory=Recipe)
+    recipe: ComparisonRecipe = field(default_factory=ComparisonRecipe)
 
 
 class Clock:
@@ -129,7 +129,7 @@ def network_durations(design: Design, count: int = 400) -> NDArray[np.float64]:
     """Pulse widths [k, N] s that a software network's layers give to row tiles of ``design`` on training images."""
     settings = tile_settings(design)
     images, _ = digits()
-    software = trained_software(images, 0, Recipe(software_epochs=30))
+    software = trained_software(images, 0, ComparisonRecipe(software_epochs=30))
     rows = []
     with torch.no_grad():
         for given in software.inputs(images.pixels[:count]):

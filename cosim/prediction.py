@@ -18,9 +18,11 @@ from scipy.interpolate import CubicSpline
 from cosim.block_run import block_deck, ideal_drive, read_block
 from cosim.ladder import Climber
 from netlists.block import Boundary
-from netlists.design import Design, Levels
-from netlists.devices import OVERLAP_F_PER_M
+from netlists.design import Design, Levels, MosCell
+from netlists.devices.choice import device_of
 from netlists.graph import near_row
+from netlists.mismatch import charge_shift, deviations
+from netlists.parasitics.uniform import lines_of
 from netlists.timeline import Timeline, walk_timeline
 
 Array = NDArray[np.float64]
@@ -84,7 +86,7 @@ def cell_table(design: Design, climber: Climber, low: float, high: float) -> Cel
     drop = np.repeat([0.0, LOWERED_CLAMP], [STATES, LOWERED_STATES]) * _sign(small)
     cells = np.tile(np.concatenate([state, fewer]), (ROWS, 1))
     deck = partial(block_deck, small, columns, cells, timeline, Boundary(ideal, ideal), small.v_idle - drop)
-    run, _ = climber.climb(deck, partial(read_block, small, columns, timeline))
+    run, _ = climber.climb(deck, partial(read_block, small, columns, cells, timeline))
     rest, row = _rests(small, words), np.arange(ROWS)[:, None]
     gate = np.moveaxis(run.gate[rest, row], 2, 0)
     log = np.moveaxis(np.log(np.maximum(np.abs(run.cell[rest, row]), LEAST_CURRENT)), 2, 0)
@@ -103,28 +105,32 @@ def predict(design: Design, climber: Climber, cells: Array, timeline: Timeline) 
 
     Raises :class:`~cosim.errors.SimulationError` where ngspice cannot simulate the design's cell.
     """
-    low = float(np.floor(cells.min() / STATE_GRID) * STATE_GRID)
-    high = float(np.ceil(cells.max() / STATE_GRID) * STATE_GRID)
+    spread = deviations(design)
+    held = cells - charge_shift(design)
+    conducting = cells if spread is None else cells - spread.threshold  # the state of a nominal cell of this current
+    low = float(np.floor(min(held.min(), conducting.min()) / STATE_GRID) * STATE_GRID)
+    high = float(np.ceil(max(held.max(), conducting.max()) / STATE_GRID) * STATE_GRID)
     table = cell_table(_cell_only(design), replace(climber, keep=None), low, max(high, low + STATE_GRID))
     code, active, like = _codes(design, timeline.active), timeline.active[:, :, None], _table_rows(design)
 
-    def at(spline: CubicSpline, code: NDArray[np.int64] = code) -> Array:
+    def at(spline: CubicSpline, code: NDArray[np.int64] = code, state: Array = conducting) -> Array:
         """[E + 1, N, M] values of ``spline`` at every cell's state and pattern."""
-        values = np.stack([spline(cells[row])[:, like[row]] for row in range(len(cells))])
+        values = np.stack([spline(state[row])[:, like[row]] for row in range(len(cells))])
         return np.moveaxis(values, 2, 0)[code, np.arange(len(cells))]
 
     swing = design.v_idle - design.v_active
-    gate, by_bit_line = at(table.gate), at(table.loss_by_drop)
+    gate, by_bit_line = at(table.gate, state=held), at(table.loss_by_drop)
     # per volt of the floating gate as it is now, which a state in V (all rows idle) moves by another amount
     slope = at(table.log_current.derivative()) / at(table.gate.derivative())
-    follows = np.where(active, (at(table.gate, code & ~1) - gate) / swing, 0.0)
+    follows = np.where(active, (at(table.gate, code & ~1, held) - gate) / swing, 0.0)
     by_word_line = np.abs(slope) * (1 - follows) + by_bit_line
-    current = alone = np.where(active, np.exp(at(table.log_current)), 0.0)
+    factor = 1.0 if spread is None else spread.factor
+    current = alone = np.where(active, factor * np.exp(at(table.log_current)), 0.0)
     for _ in range(DROP_ITERATIONS):
-        word, bit = current @ word_line_ohms(design), bit_line_ohms(design) @ current
+        word, bit = word_line_drop(design, current), bit_line_drop(design, current)
         current = alone * np.exp(-by_word_line * word - by_bit_line * bit)
-    raised = _sign(design) * (current @ word_line_ohms(design))
-    fallen = _sign(design) * (bit_line_ohms(design) @ current)
+    raised = _sign(design) * word_line_drop(design, current)
+    fallen = _sign(design) * bit_line_drop(design, current)
     near = np.abs(at(table.gate, code & ~2) - at(table.gate, code | 2)) / abs(swing)
     return Prediction(
         boundary=Boundary(
@@ -139,23 +145,29 @@ def predict(design: Design, climber: Climber, cells: Array, timeline: Timeline) 
 def _neighbour_share(design: Design) -> float:
     """Same-row coupling of floating gates over that to the near word line, whose effect the table knows; where there
     is none, over the explicit capacitances alone, an upper bound."""
-    c, width = design.coupling, getattr(design.cell, "width", 0.0)
+    c, overlap = design.coupling, device_of(design.cell).overlap_farads if isinstance(design.cell, MosCell) else 0.0
     if c.near_word_line > 0:
         return c.floating_gate_same_row / c.near_word_line
-    total = c.own_word_line + c.bit_line + c.substrate + c.floating_gate_same_row + 2 * OVERLAP_F_PER_M * width
+    total = c.own_word_line + c.bit_line + c.substrate + c.floating_gate_same_row + 2 * overlap
     return c.floating_gate_same_row / total
 
 
-def word_line_ohms(design: Design) -> Array:
-    """[M, M] voltage at each net of a word line per current into each other one, ohm."""
-    place = np.arange(design.array.columns)
-    return design.wires.driver_resistance + design.wires.word_line_resistance * np.minimum.outer(place, place)
+def word_line_drop(design: Design, current: Array) -> Array:
+    """[..., N, M] voltage between each cell's word-line net and its driver by the cells' ``current`` [..., N, M], V."""
+    if design.parasitics is not None:
+        ohms = design.wires.driver_resistance + lines_of(design).word_ohms
+        return np.einsum("...im,imk->...ik", current, ohms)
+    place, wires = np.arange(design.array.columns), design.wires
+    return current @ (wires.driver_resistance + wires.word_line_resistance * np.minimum.outer(place, place))
 
 
-def bit_line_ohms(design: Design) -> Array:
-    """[N, N] voltage lost at each net of a bit line per current out of each other one, ohm."""
-    place = np.arange(design.array.rows)
-    return design.wires.switch_resistance + design.wires.bit_line_resistance * np.minimum.outer(place, place)
+def bit_line_drop(design: Design, current: Array) -> Array:
+    """[..., N, M] voltage between each cell's bit-line net and its clamp by the cells' ``current`` [..., N, M], V."""
+    if design.parasitics is not None:
+        ohms = design.wires.switch_resistance + lines_of(design).bit_ohms
+        return np.einsum("jik,...kj->...ij", ohms, current)
+    place, wires = np.arange(design.array.rows), design.wires
+    return (wires.switch_resistance + wires.bit_line_resistance * np.minimum.outer(place, place)) @ current
 
 
 def _ideal(design: Design, timeline: Timeline, columns: int) -> Array:
@@ -210,6 +222,6 @@ def _table_rows(design: Design) -> list[int]:
 def _cell_only(design: Design) -> Design:
     """``design`` without what its cell's table does not depend on, so that equal cells share a table."""
     wires = design.wires.model_copy(update={"switch_resistance": SWITCH_OHMS})
-    return design.resized(ROWS, STATES + LOWERED_STATES).model_copy(
-        update={"name": "cell", "notes": "", "wires": wires, "levels": Levels()}
+    return design.nominal.resized(ROWS, STATES + LOWERED_STATES).model_copy(
+        update={"name": "cell", "notes": "", "wires": wires, "levels": Levels(), "parasitics": None}
     )

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.block_run import BlockRun, ideal_drive
-from cosim.prediction import Prediction, word_line_ohms
+from cosim.prediction import Prediction, word_line_drop
 from netlists.block import Boundary, neighbours
 from netlists.design import Design
 from netlists.timeline import Timeline, word_line_delay
@@ -77,7 +77,7 @@ def _found(design: Design, timeline: Timeline, runs: tuple[BlockRun, ...]) -> Bo
     ideal = ideal_drive(design, timeline.active)
     cell = np.concatenate([run.cell for run in runs], axis=-1)
     gate = np.concatenate([run.gate for run in runs], axis=-1)
-    return Boundary(word_line=ideal[:, :, None] + cell @ word_line_ohms(design), gate=gate)
+    return Boundary(word_line=ideal[:, :, None] + word_line_drop(design, cell), gate=gate)
 
 
 def estimated_error(

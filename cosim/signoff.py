@@ -19,7 +19,7 @@ from cosim.ngspice import Ngspice
 from cosim.provenance import network_hash, of_surrogate
 from netlists.design import Design
 from netlists.stimulus import t_stop
-from surrogate.digits import Images
+from surrogate.data.images import Images
 from surrogate.layers import AnalogLinear
 from surrogate.network import Perceptron, analog_layers
 from surrogate.scores import decibel
@@ -61,7 +61,7 @@ def sign_off(
     """
     if surrogate.provenance.get("design_hash") != design.hash:
         raise InputError("signoff: the surrogate was fitted to another design: sign off with its own design file")
-    count = len(images.label)
+    count = len(images.labels)
     layers = analog_layers(network)
     total = sum(layer.row_tiles * layer.column_tiles for layer in layers) * count
     truth, predicted, energy, hashes, done = [], [], [], {}, 0
@@ -93,9 +93,9 @@ def sign_off(
         "class_agreement": float((spice_class == surrogate_class).double().mean()),
         "ser_db": decibel(q, p),
         "ser_pair_db": decibel(q[:, 0::2] - q[:, 1::2], p[:, 0::2] - p[:, 1::2]),
-        "accuracy_spice": float((spice_class == images.label).double().mean()),
-        "accuracy_surrogate": float((surrogate_class == images.label).double().mean()),
-        "label": images.label.tolist(),
+        "accuracy_spice": float((spice_class == images.labels).double().mean()),
+        "accuracy_surrogate": float((surrogate_class == images.labels).double().mean()),
+        "label": images.labels.tolist(),
         "spice_class": spice_class.tolist(),
         "surrogate_class": surrogate_class.tolist(),
         "vmms": len(q),

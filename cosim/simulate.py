@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from cosim.device_check import check_device
 from cosim.errors import InputError
 from cosim.ladder import Climber
 from cosim.ngspice import Ngspice
@@ -42,6 +43,7 @@ def simulate(
     if np.shape(cells) != shape:
         raise InputError(f"cells: shape {np.shape(cells)} does not fit the design's array of {shape}")
     cells = np.asarray(cells, dtype=np.float64)
+    check_device(design, engine)
     climber = Climber(engine, timeout_s or patience(design), keep_deck)
     if splits(design) and not engine.monolithic:
         sample = simulate_split(design, cells, duration, climber)

@@ -54,7 +54,7 @@ def block_solver(
 
     def solve(columns: range, boundary: Boundary) -> BlockRun:
         deck = partial(block_deck, design, columns, cells, timeline, boundary, clamps)
-        read = partial(read_block, design, columns, timeline)
+        read = partial(read_block, design, columns, cells, timeline)
         run, attempt = climber.climb(deck, read, f"-columns-{columns.start}-{columns.stop - 1}")
         return replace(run, attempt=attempt)
 

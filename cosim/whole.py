@@ -9,7 +9,7 @@ from functools import lru_cache, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.charges import quadrature
+from cosim.charges import cell_currents, quadrature
 from cosim.checks import check_balance, check_gates, check_integrators, table_of
 from cosim.errors import InputError
 from cosim.ladder import Climber
@@ -18,7 +18,9 @@ from netlists.check import check_graph
 from netlists.circuit import INTEGRATOR_FARADS, driver_cards, undriven_circuit
 from netlists.deck import deck_text, transient_for
 from netlists.design import Design, MosCell
+from netlists.devices.choice import device_of
 from netlists.graph import array_graph
+from netlists.mismatch import charge_shift
 from netlists.stimulus import t_start
 
 Array = NDArray[np.float64]
@@ -56,7 +58,9 @@ def _saved(design: Design) -> list[str]:
     names += [f"i(vdrv_{i})" for i in range(rows)] + [f"v(drv_{i})" for i in range(rows)]
     cells = [f"{i}_{j}" for i in range(rows) for j in range(columns)]
     if isinstance(design.cell, MosCell):
-        return names + [f"i(@m.x{cell}.m1[id])" for cell in cells] + [f"v(fg_{cell})" for cell in cells]
+        device = device_of(design.cell)
+        names += [device.current_probe("1", f"x{cell}") for cell in cells] + [f"v(fg_{cell})" for cell in cells]
+        return names + [device.voltage_probe("1", f"x{cell}") for cell in cells]
     return names + [f"i(@rcell_{cell}[i])" for cell in cells]
 
 
@@ -79,23 +83,25 @@ def simulate_whole(design: Design, cells: Array, duration: Array, climber: Climb
     Raises :class:`~cosim.errors.SimulationError` where no rung of the ladder passes every check.
     """
     deck = partial(vmm_deck, design, cells, duration)
-    sample, attempt = climber.climb(deck, partial(measure, design, duration))
+    sample, attempt = climber.climb(deck, partial(measure, design, cells, duration))
     return replace(sample, attempt=attempt)
 
 
-def measure(design: Design, duration: Array, vectors: Mapping[str, Array]) -> Sample:
-    """The sample of ``duration`` [N] s from the ``vectors`` of a deck of :func:`vmm_deck`, ``attempt`` 0.
+def measure(design: Design, stored: Array, duration: Array, vectors: Mapping[str, Array]) -> Sample:
+    """The sample of cells ``stored`` [N, M] (V or S) under ``duration`` [N] s from the ``vectors`` of their deck of
+    :func:`vmm_deck`, ``attempt`` 0.
 
     Raises :class:`~cosim.ngspice.RunFailure` where a check fails.
     """
     rows, columns = design.array.rows, design.array.columns
     time, table = table_of(vectors, _saved(design), transient_for(design).t_stop)
-    parts = np.cumsum([columns, columns, rows, rows, rows * columns])
-    clamp, node, drive, volts, cell, gates = np.split(table, parts)
+    parts = np.cumsum([columns, columns, rows, rows])
+    clamp, _, drive, volts, cells = np.split(table, parts)
     clamp = -clamp
+    cell, gates = cell_currents(cells, rows * columns)
     edges = t_start(design) + np.append(0.0, np.unique(duration[duration > 0]))
     charge = (cell @ quadrature(time, edges, design.read.t_edge)).reshape(rows, columns).sum(axis=0)
-    check_integrators(charge, current_sign(design) * INTEGRATOR_FARADS * (node[:, -1] - node[:, 0]), charge)
+    check_integrators(charge, integrator_charges(design, vectors), charge)
     energy = float(np.trapezoid(design.v_idle * clamp.sum(axis=0) - (drive * volts).sum(axis=0), time))
     check_balance(time, clamp, drive, energy, design.read.voltage)
     ends = np.unique(duration[duration > 0])
@@ -108,7 +114,14 @@ def measure(design: Design, duration: Array, vectors: Mapping[str, Array]) -> Sa
         slot_current=current_sign(design) * clamp[:, at].T,
         energy=energy,
         attempt=0,
-        floating_gate_return=check_gates(gates),
+        floating_gate_return=check_gates(gates, (stored - charge_shift(design)).ravel()),
         passes=0,
         split_error=0.0,
     )
+
+
+def integrator_charges(design: Design, vectors: Mapping[str, Array]) -> Array:
+    """Charges [M] C that the circuit itself integrated behind the clamps, displacement currents included; they owe
+    nothing to what ngspice reports of its transistors."""
+    nodes = [vectors[f"v(q_{j})"] for j in range(design.array.columns)]
+    return current_sign(design) * INTEGRATOR_FARADS * np.array([node[-1] - node[0] for node in nodes])

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from netlists.circuit import CHARGE_OHMS, INTEGRATOR_FARADS, INTEGRATOR_OHMS
 from netlists.design import Design, MosCell
-from netlists.devices import DIFFUSION_LENGTH_M, MODEL_CARDS, MODEL_NAMES
+from netlists.devices.choice import device_of
 from netlists.elements import Capacitor, ChargeSource, Resistor, Terminal, Transistor
 from netlists.graph import SHORT_OHMS, array_graph, column_of, oriented
+from netlists.mismatch import charge_shift, deviations
 from netlists.stimulus import SETTLE_EDGES
 from netlists.timeline import Timeline
 
@@ -52,8 +53,7 @@ def block_cards(design: Design, columns: range) -> str:
 
 def _device_cards(design: Design) -> Iterator[str]:
     if isinstance(design.cell, MosCell):
-        kind, card = MODEL_CARDS[design.cell.channel]
-        yield f".model {MODEL_NAMES[design.cell.channel]} {kind} " + " ".join(f"{k}={v}" for k, v in card.items())
+        yield device_of(design.cell).definition()
         yield f"Vbulk sub 0 {design.v_bulk!r}"
     yield f"Vside side 0 {design.v_idle!r}"
 
@@ -83,18 +83,24 @@ def _inside(net: str, columns: range) -> bool:
 
 
 def _net(net: str, columns: range) -> str:
-    """The block's name of ``net``: a bit line beside it is the resting net ``side``."""
-    return "side" if net.startswith("bl_") and column_of(net) not in columns else net
+    """The block's name of ``net``: a bit line beside it is the resting net ``side``; word-line nets between cells or
+    beside the block are those of the nearest cell in it, and floating gates far away move like those beside it."""
+    column = column_of(net)
+    if column is None or (column in columns and not net.startswith("wl_")):
+        return net
+    kind, row = net.split("_")[:2]
+    if kind == "fg":
+        return f"fg_{row}_{min(max(column, columns.start - 1), columns.stop)}"
+    return "side" if kind == "bl" else f"wl_{row}_{min(max(column, columns.start), columns.stop - 1)}"
 
 
 def _transistor(design: Design, element: Transistor) -> str:
     assert isinstance(design.cell, MosCell)
-    i, j, width = element.row, element.column, design.cell.width
-    area, perimeter = width * DIFFUSION_LENGTH_M, 2 * (width + DIFFUSION_LENGTH_M)
-    return (
-        f"M{i}_{j} bl_{j}_{i} {element.gate} wl_{i}_{j} sub {MODEL_NAMES[design.cell.channel]} w={width!r} "
-        f"l={design.cell.length!r} ad={area:g} as={area:g} pd={perimeter:g} ps={perimeter:g}"
-    )
+    i, j, device, spread = element.row, element.column, device_of(design.cell), deviations(design)
+    words = device.fixed
+    if spread is not None:
+        words = device.deviation(device.shift + float(spread.threshold[i, j]), float(spread.factor[i, j]))
+    return device.instance(f"{i}_{j}", f"bl_{j}_{i} {element.gate} wl_{i}_{j} sub", words)
 
 
 def _clamp(j: int) -> Iterator[str]:
@@ -121,11 +127,18 @@ def source_cards(
     inside, beside = np.array(columns), np.array(neighbours(design, columns), dtype=np.int64)
     lines = [_clamp_source(design, j, float(clamp_volts[j]), timeline) for j in columns]
     if isinstance(design.cell, MosCell):
-        charges = zip(_names(design, inside), cells[:, inside].ravel().tolist(), strict=True)
+        stored = cells - charge_shift(design)
+        charges = zip(_names(design, inside), stored[:, inside].ravel().tolist(), strict=True)
         lines += [f"Iq_{name} 0 fg_{name} {volts / CHARGE_OHMS!r}" for name, volts in charges]
-    lines += _waveform_cards("wl", _names(design, inside), timeline, boundary.word_line[:, :, inside], WORD_LINE_STEP)
-    if isinstance(design.cell, MosCell) and design.coupling.floating_gate_same_row > 0:
-        lines += _waveform_cards("fg", _names(design, beside), timeline, boundary.gate[:, :, beside], GATE_STEP)
+    rows = np.repeat([f"row_{i}" for i in range(design.array.rows)], len(inside)).tolist()
+    word_line = boundary.word_line[:, :, inside]
+    lines += _waveform_cards("wl", _names(design, inside), rows, timeline, word_line, WORD_LINE_STEP)
+    lines += [f"Vrow_{i} row_{i} 0 0" for i in range(design.array.rows)]
+    if isinstance(design.cell, MosCell) and (
+        design.coupling.floating_gate_same_row > 0 or design.parasitics is not None
+    ):
+        names, gate = _names(design, beside), boundary.gate[:, :, beside]
+        lines += _waveform_cards("fg", names, ["0"] * len(names), timeline, gate, GATE_STEP)
     return "\n".join(lines) + "\n"
 
 
@@ -144,9 +157,15 @@ def _names(design: Design, columns: NDArray[np.int64]) -> list[str]:
 
 
 def _waveform_cards(
-    kind: str, names: list[str], timeline: Timeline, levels: NDArray[np.float64], resolution: float
+    kind: str,
+    names: list[str],
+    returns: list[str],
+    timeline: Timeline,
+    levels: NDArray[np.float64],
+    resolution: float,
 ) -> Iterator[str]:
-    """A source for each net ``kind``_``name`` that follows ``levels`` [E + 1, ...], ramping at every edge."""
+    """A source from each net ``kind``_``name`` to its net of ``returns`` that follows ``levels`` [E + 1, ...], ramping
+    at every edge."""
     levels = np.round(levels.reshape(len(levels), -1) / resolution) * resolution
     steps = np.diff(levels, axis=0)
     values = (levels[0] + timeline.ramps() @ steps).T
@@ -155,21 +174,24 @@ def _waveform_cards(
     first = np.searchsorted(corners, timeline.begin.round(18))
     last = np.searchsorted(corners, (timeline.begin + timeline.t_edge).round(18))
     times = [f"{time:.9g}" for time in corners]
-    for name, value, moved in zip(names, values, moves, strict=True):
+    for name, back, value, moved in zip(names, returns, values, moves, strict=True):
         at = np.unique(np.concatenate([first[moved], last[moved]]))
         if len(at) == 0:
-            yield f"V{kind}_{name} {kind}_{name} 0 {value[0]:.7g}"
+            yield f"V{kind}_{name} {kind}_{name} {back} {value[0]:.7g}"
         else:
             points = " ".join(f"{times[k]} {value[k]:.7g}" for k in at)
-            yield f"V{kind}_{name} {kind}_{name} 0 PWL(0 {value[0]:.7g} {points})"
+            yield f"V{kind}_{name} {kind}_{name} {back} PWL(0 {value[0]:.7g} {points})"
 
 
 def saved_vectors(design: Design, columns: range) -> list[str]:
-    """What a block's run records: clamp currents, integrators, currents into the word lines, through the cells, and
-    floating gates; of each kind row by row."""
+    """What a block's run records: clamp currents, integrators, currents into the rows' word lines, through the cells,
+    and floating gates; of the cells row by row. Transistors add their drain-source voltages, which give ngspice's unsigned
+    currents their direction."""
     names = [f"i(vclamp_{j})" for j in columns] + [f"v(q_{j})" for j in columns]
     cells = _names(design, np.array(columns))
-    names += [f"i(vwl_{cell})" for cell in cells]
+    names += [f"i(vrow_{i})" for i in range(design.array.rows)]
     if isinstance(design.cell, MosCell):
-        return names + [f"i(@m{cell}[id])" for cell in cells] + [f"v(fg_{cell})" for cell in cells]
+        device = device_of(design.cell)
+        names += [device.current_probe(cell) for cell in cells] + [f"v(fg_{cell})" for cell in cells]
+        return names + [device.voltage_probe(cell) for cell in cells]
     return names + [f"i(@rcell_{cell}[i])" for cell in cells]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Callable
 
 import networkx as nx
 import numpy as np
@@ -11,9 +12,11 @@ from numpy.typing import NDArray
 from PySpice.Spice.Netlist import Circuit, SubCircuit
 
 from netlists.design import Design, MosCell
-from netlists.devices import DIFFUSION_LENGTH_M, MODEL_CARDS, MODEL_NAMES
+from netlists.devices.choice import device_of
+from netlists.devices.device import Device
 from netlists.elements import Capacitor, ChargeSource, Resistor, Terminal, Transistor
 from netlists.graph import SHORT_OHMS, oriented
+from netlists.mismatch import Deviations, deviations
 from netlists.stimulus import check_durations, t_start
 
 logging.getLogger("PySpice").setLevel(logging.ERROR)
@@ -69,8 +72,7 @@ def undriven_circuit(design: Design, graph: nx.MultiGraph) -> Circuit:
     """The circuit of ``graph`` without its word-line drivers (see :func:`driver_cards`)."""
     circuit = Circuit(f"fgcosim array {design.name} {design.array.rows}x{design.array.columns} {design.hash[:12]}")
     _parameters(circuit, design)
-    if isinstance(design.cell, MosCell):
-        _cell_subcircuit(circuit, design.cell)
+    place = _cells(circuit, design) if isinstance(design.cell, MosCell) else None
     shared = _shared_values(graph)
     for name, value in shared.items():
         circuit.parameter(name, repr(value))
@@ -85,8 +87,8 @@ def undriven_circuit(design: Design, graph: nx.MultiGraph) -> Circuit:
             circuit.C(element.name, a, b, f"{{{name}}}" if shared.get(name) == element.farads else element.farads)
         elif isinstance(element, Transistor):
             bl, wl = f"bl_{element.column}_{element.row}", f"wl_{element.row}_{element.column}"
-            name = f"{element.row}_{element.column}"
-            circuit.X(name, "fgcell", bl, element.gate, wl, "sub", vfg=charges[element.gate])
+            assert place is not None
+            place(element, bl, wl, charges[element.gate])
         elif isinstance(element, Terminal) and element.role == "clamp":
             _clamp(circuit, element.index)
     return circuit
@@ -117,13 +119,44 @@ def _parameters(circuit: Circuit, design: Design) -> None:
         circuit.parameter(name, repr(value))
 
 
-def _cell_subcircuit(circuit: Circuit, cell: MosCell) -> None:
-    kind, card = MODEL_CARDS[cell.channel]
-    circuit.model(MODEL_NAMES[cell.channel], kind, **card)
-    sub = SubCircuit("fgcell", "bl", "fg", "wl", "bulk", vfg=0)
-    area, perimeter = cell.width * DIFFUSION_LENGTH_M, 2 * (cell.width + DIFFUSION_LENGTH_M)
-    sub.M("1", "bl", "fg", "wl", "bulk", model=MODEL_NAMES[cell.channel], w=cell.width, l=cell.length,
-          ad=area, pd=perimeter, **{"as": area}, ps=perimeter)  # fmt: skip
+def _cells(circuit: Circuit, design: Design) -> Callable[[Transistor, str, str, float], None]:
+    """Define the cell's subcircuit; what is returned places one between a bit- and a word-line net with its charge."""
+    assert isinstance(design.cell, MosCell)
+    device, spread = device_of(design.cell), deviations(design)
+    _cell_subcircuit(circuit, device, spread is not None)
+
+    def place(element: Transistor, bl: str, wl: str, volts: float) -> None:
+        values = {"vfg": volts} if spread is None else _deviating(device, spread, element, volts)
+        circuit.X(f"{element.row}_{element.column}", "fgcell", bl, element.gate, wl, "sub", **values)
+
+    return place
+
+
+def _deviating(device: Device, spread: Deviations, element: Transistor, volts: float) -> dict[str, float]:
+    """Parameters of one cell's subcircuit: the threshold's deviation shifts the transistor's, or else the charge."""
+    at = (element.row, element.column)
+    moved = float(spread.threshold[at])
+    if device.takes_shift:
+        return {"vfg": volts, "dvt": device.shift + moved, "mu": float(spread.factor[at])}
+    return {"vfg": volts - moved, "mu": float(spread.factor[at])}
+
+
+def _cell_subcircuit(circuit: Circuit, device: Device, deviates: bool) -> None:
+    if device.card is not None:
+        kind, card = device.card
+        circuit.model(device.model, kind, **card)
+    elif device.section is None:
+        circuit.include(str(device.file))
+    else:
+        circuit.lib(str(device.file), device.section)
+    given = {"mu": 1, **({"dvt": device.shift} if device.takes_shift else {})} if deviates else {}
+    sub = SubCircuit("fgcell", "bl", "fg", "wl", "bulk", vfg=0, **given)
+    words = device.deviation("{dvt}", "{mu}") if deviates else device.fixed
+    extra = {"raw_spice": words} if words else {}
+    if device.kind == "M":
+        sub.M("1", "bl", "fg", "wl", "bulk", model=device.model, **device.geometry, **extra)
+    else:
+        sub.X("1", device.model, "bl", "fg", "wl", "bulk", **device.geometry, **({"m": "{mu}"} if deviates else {}))
     sub.R("q", "fg", 0, CHARGE_OHMS)
     sub.I("q", 0, "fg", f"{{vfg/{CHARGE_OHMS:g}}}")
     circuit.subcircuit(sub)

@@ -9,9 +9,18 @@ import hashlib
 import json
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
+from netlists.devices.section import Corner, DeviceName, Mismatch, ModelChoice
 from netlists.layout.section import Layout
+from netlists.parasitics.section import Parasitics
 from netlists.quantity import (
     Capacitance,
     Level,
@@ -45,15 +54,35 @@ class Array(_Section):
 
 
 class MosCell(_Section):
-    """A floating-gate transistor, source on its word line, drain on its bit line (DESIGN: generic 180-nm class card).
+    """A floating-gate transistor, source on its word line, drain on its bit line.
 
-    ``channel`` n: clamp and idle word lines at the read voltage, active word line at 0. p: the reverse.
+    ``channel`` n: clamp and idle word lines at the read voltage, active word line at 0. p: the reverse. The transistor
+    is a built-in ``device`` (generic 180-nm class, or one of sky130's) in a process ``corner``, n-channel first, or
+    the designer's own ``model``. ``mismatch`` lets every cell of the array deviate from it.
     """
 
     kind: Literal["mos"] = "mos"
     channel: Literal["n", "p"] = "n"
     width: PositiveLength
     length: PositiveLength
+    device: DeviceName = "generic"
+    corner: Corner = "tt"
+    model: ModelChoice | None = None
+    mismatch: Mismatch | None = None
+
+    @model_validator(mode="after")
+    def _one_device(self) -> Self:
+        if self.model is not None and self.device != "generic":
+            raise ValueError(f"device {self.device} and a model of your own: give one of them")
+        if self.model is not None and self.corner != "tt":
+            raise ValueError("the corner of a model of your own is its section: set model.section, remove corner")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """What is left at its default is left out, so that choices added later change no design's hash."""
+        later = {"device": "generic", "corner": "tt", "model": None, "mismatch": None}
+        return {key: value for key, value in handler(self).items() if key not in later or value != later[key]}
 
 
 class ResistiveCell(_Section):
@@ -141,8 +170,12 @@ class Levels(_Section):
 
 
 class Design(_Section):
-    """A whole design. ``notes`` is free text (assumptions, sources) and ``layout`` the geometry to draw; both are
-    carried along but not hashed: a circuit is decided by ``coupling`` and ``wires``."""
+    """A whole design. ``parasitics`` is an extracted file that stands for wires and coupling of the whole array, whose
+    means ``coupling`` and ``wires`` then are (:mod:`netlists.parasitics.uniform`).
+
+    ``notes`` is free text (assumptions, sources) and ``layout`` the geometry to draw and to extract
+    from; both are carried along but not hashed: a circuit is decided by ``coupling`` and ``wires``, whether they were
+    extracted from a layout or written down."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
     notes: str = ""
@@ -154,11 +187,16 @@ class Design(_Section):
     weights: Weights
     levels: Levels = Levels()
     layout: Layout | None = None
+    parasitics: Parasitics | None = None
 
     @property
     def hash(self) -> str:
         """SHA-256 of everything that decides a simulation; name, notes, pass levels and the drawn layout do not."""
-        body = self.model_dump(mode="json", exclude={"name", "notes", "levels", "layout"})
+        body = self.model_dump(mode="json", exclude={"name", "notes", "levels", "layout", "parasitics"})
+        if self.parasitics is not None:  # where its file lies does not matter, what is in it does
+            body["parasitics"] = self.parasitics.model_dump(mode="json", exclude={"file"})
+        if isinstance(self.cell, MosCell) and self.cell.model is not None:
+            del body["cell"]["model"]["file"]
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
     @property
@@ -180,6 +218,16 @@ class Design(_Section):
     def _pulls_down(self) -> bool:
         return isinstance(self.cell, ResistiveCell) or self.cell.channel == "n"
 
+    @property
+    def nominal(self) -> Design:
+        """The same design with all cells alike: without mismatch."""
+        if isinstance(self.cell, ResistiveCell) or self.cell.mismatch is None:
+            return self
+        return self.model_copy(update={"cell": self.cell.model_copy(update={"mismatch": None})})
+
     def resized(self, rows: int, columns: int) -> Design:
-        """The same cells and wires in an array of another size."""
-        return self.model_copy(update={"array": self.array.model_copy(update={"rows": rows, "columns": columns})})
+        """The same cells in an array of another size, with uniform wires and coupling; of the same size, this one."""
+        if (rows, columns) == (self.array.rows, self.array.columns):
+            return self
+        array = self.array.model_copy(update={"rows": rows, "columns": columns})
+        return self.model_copy(update={"array": array, "parasitics": None})

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from netlists.design import Design
 from netlists.errors import InputError
+from netlists.parasitics.uniform import with_parasitics
 
 MAX_BYTES = 40_000
 """Largest design file: reading one takes a second at most."""
@@ -40,7 +41,8 @@ def load_design(source: str | Path) -> Design:
     path = Path(source)
     try:
         if path.is_file():
-            return parse_design(read_text(path, "design"), str(path))
+            design = parse_design(read_text(path, "design"), str(path), path.parent)
+            return design if design.parasitics is None else with_parasitics(design, path.parent)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     if str(source) in builtin_names():
@@ -61,15 +63,15 @@ def read_text(path: Path, kind: str) -> str:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def parse_design(text: str, origin: str) -> Design:
+def parse_design(text: str, origin: str, folder: Path | None = None) -> Design:
     """The design in YAML ``text``; ``origin`` names it in errors.
 
     Raises :class:`InputError` on anything else, on tags, anchors and aliases, and on text that is too long.
     """
-    return parse_yaml(text, origin, Design, "design")
+    return parse_yaml(text, origin, Design, "design", folder)
 
 
-def parse_yaml(text: str, origin: str, model: type[Model], kind: str) -> Model:
+def parse_yaml(text: str, origin: str, model: type[Model], kind: str, folder: Path | None = None) -> Model:
     """The ``model`` in YAML ``text``, a ``kind`` (such as ``design``) file; otherwise as :func:`parse_design`."""
     if len(text) > MAX_BYTES:
         raise InputError(f"{origin}: larger than {MAX_BYTES} characters: not a {kind} file")
@@ -92,7 +94,7 @@ def parse_yaml(text: str, origin: str, model: type[Model], kind: str) -> Model:
         raise InputError(f"{origin}: expected sections such as {keys} at the top level")
     _refuse_duplicates(node, origin)
     try:
-        return model.model_validate(data)
+        return model.model_validate(data, context={"folder": folder})
     except ValidationError as error:
         first = error.errors()[0]
         raise InputError(_message(first, node, origin, kind)) from None

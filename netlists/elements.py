@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 GROUND = "0"
 
+SHORT_OHMS = 1e-6
+"""Resistance that stands for a wire segment of zero resistance, small against every real one; a short in a deck."""
+
 
 @dataclass(frozen=True)
 class Resistor:

@@ -1,7 +1,9 @@
 """A design and its floating-gate voltages as a networkx graph: nets are nodes, typed elements are edges.
 
 Nets: ``drv_i`` (driver of word line i), ``wl_i_j``, ``bl_j_i``, ``fg_i_j``, ``clamp_j``, ``0`` (substrate, ground).
-The driver sits at column 0 of its word line, the column switch at row 0 of its bit line.
+The driver sits at column 0 of its word line, the column switch at row 0 of its bit line. Where a design's parasitics
+come from an extracted file, there are further nets ``wl_i_j_nK`` and ``bl_j_i_nK``, of which (i, j) is the nearest
+cell, and drivers and switches sit where the file says (:mod:`netlists.parasitics.mapping`).
 """
 
 from __future__ import annotations
@@ -13,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netlists.design import Design, ResistiveCell
-from netlists.elements import GROUND, Capacitor, ChargeSource, Element, Resistor, Terminal, Transistor
+from netlists.elements import GROUND, SHORT_OHMS, Capacitor, ChargeSource, Element, Resistor, Terminal, Transistor
 from netlists.errors import InputError
+from netlists.reduction import array_wiring
 
 MAX_CELLS = 65_536
 """Cells of one netlist graph and its circuit, which take 30 kB and 1 ms each: 2 GB and a minute."""
@@ -68,17 +71,39 @@ def array_graph(design: Design, cells: NDArray[np.float64], columns: range | Non
     if not np.isfinite(cells).all():
         raise InputError("cells: contains a value that is not finite: correct it")
     graph = nx.MultiGraph(rows=shape[0], columns=shape[1])
-    _wires(graph, design, columns)
-    place = _resistive_cell if isinstance(design.cell, ResistiveCell) else _floating_gate_cell
+    if design.parasitics is None:
+        _wires(graph, design, columns)
+    else:
+        _imported(graph, design, columns)
     for i in range(shape[0]):
         for j in columns:
-            place(graph, design, i, j, float(cells[i, j]))
+            if isinstance(design.cell, ResistiveCell):
+                _resistive_cell(graph, i, j, float(cells[i, j]))
+                continue
+            _transistor(graph, i, j, float(cells[i, j]))
+            if design.parasitics is None:
+                _coupling(graph, design, i, j)
     return graph
 
 
 def add(graph: nx.MultiGraph, a: str, b: str, element: Element) -> None:
     """Put ``element`` between nets ``a`` and ``b``."""
     graph.add_edge(a, b, key=element.name, element=element)
+
+
+def _imported(graph: nx.MultiGraph, design: Design, columns: range) -> None:
+    """Terminals, and all elements of the extracted file that touch ``columns``."""
+    wiring, wires = array_wiring(design), design.wires
+    for i, port in enumerate(wiring.word_ports):
+        add(graph, f"drv_{i}", GROUND, Terminal(f"drv_{i}", "drive", i))
+        if column_of(port) in columns:
+            add(graph, f"drv_{i}", port, Resistor(f"wl_{i}_end", wires.driver_resistance))
+    for j in columns:
+        add(graph, f"clamp_{j}", GROUND, Terminal(f"clamp_{j}", "clamp", j))
+        add(graph, f"clamp_{j}", wiring.bit_ports[j], Resistor(f"bl_{j}_end", wires.switch_resistance))
+    for a, b, element in wiring.edges:
+        if column_of(a) in columns or column_of(b) in columns:
+            add(graph, a, b, element)
 
 
 def _wires(graph: nx.MultiGraph, design: Design, columns: range) -> None:
@@ -109,25 +134,25 @@ def _line(graph: nx.MultiGraph, start: str, stem: str, nodes: range, first_ohms:
             add(graph, f"{stem}_{k - 1}", f"{stem}_{k}", Resistor(f"{stem}_{k}", max(ohms, SHORT_OHMS)))
 
 
-SHORT_OHMS = 1e-6
-"""Resistance that stands for a wire segment of zero resistance, small against every real one; a short in a deck."""
-
-
 def _capacitor(graph: nx.MultiGraph, a: str, b: str, name: str, farads: float) -> None:
     if farads > 0:
         add(graph, a, b, Capacitor(name, farads))
 
 
-def _resistive_cell(graph: nx.MultiGraph, design: Design, i: int, j: int, siemens: float) -> None:
+def _resistive_cell(graph: nx.MultiGraph, i: int, j: int, siemens: float) -> None:
     if siemens <= 0:
         raise InputError(f"cells[{i},{j}]: conductance {siemens:g} S is not positive: correct it")
     add(graph, f"wl_{i}_{j}", f"bl_{j}_{i}", Resistor(f"cell_{i}_{j}", 1.0 / siemens))
 
 
-def _floating_gate_cell(graph: nx.MultiGraph, design: Design, i: int, j: int, volts: float) -> None:
-    rows, c, fg = design.array.rows, design.coupling, f"fg_{i}_{j}"
+def _transistor(graph: nx.MultiGraph, i: int, j: int, volts: float) -> None:
+    fg = f"fg_{i}_{j}"
     add(graph, f"bl_{j}_{i}", f"wl_{i}_{j}", Transistor(f"m_{i}_{j}", fg, i, j))
     add(graph, fg, GROUND, ChargeSource(f"q_{i}_{j}", volts))
+
+
+def _coupling(graph: nx.MultiGraph, design: Design, i: int, j: int) -> None:
+    rows, c, fg = design.array.rows, design.coupling, f"fg_{i}_{j}"
     _capacitor(graph, fg, f"wl_{i}_{j}", f"fw0_{i}_{j}", c.own_word_line)
     _capacitor(graph, fg, f"bl_{j}_{i}", f"fb_{i}_{j}", c.bit_line)
     _capacitor(graph, fg, GROUND, f"fs_{i}_{j}", c.substrate)

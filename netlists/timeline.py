@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netlists.design import Design, MosCell
-from netlists.devices import drain_capacitance
+from netlists.devices.choice import device_of
+from netlists.parasitics.uniform import lines_of
 from netlists.stimulus import SETTLE_EDGES, t_start
 
 SETTLED_TIME_CONSTANTS = 12
@@ -61,24 +62,38 @@ def settling_time(design: Design) -> float:
 
 
 def bit_line_delay(design: Design) -> float:
-    """Elmore's delay of a whole bit line behind its switch, s; an upper bound of its time constant."""
+    """Elmore's delay of a whole bit line (of extracted ones the slowest) behind its switch, s; an upper bound of its
+    time constant."""
     rows, wires = design.array.rows, design.wires
+    if design.parasitics is not None:
+        lines = lines_of(design)
+        loads = lines.bit_farads + rows * _cell_own_farads(design)
+        return float((loads * (wires.switch_resistance + lines.bit_ohms.max(axis=(1, 2)))).max())
     farads = rows * (_cell_farads(design) + wires.bit_line_capacitance + 2 * wires.bit_line_pair_capacitance)
     return farads * (wires.switch_resistance + rows * wires.bit_line_resistance)
 
 
 def word_line_delay(design: Design) -> float:
-    """Elmore's delay of a whole word line behind its driver, s; an upper bound of its time constant."""
+    """Elmore's delay of a whole word line (of extracted ones the slowest) behind its driver, s; an upper bound of its
+    time constant."""
     columns, wires = design.array.columns, design.wires
+    if design.parasitics is not None:
+        lines = lines_of(design)
+        loads = lines.word_farads + columns * _cell_own_farads(design)
+        return float((loads * (wires.driver_resistance + lines.word_ohms.max(axis=(1, 2)))).max())
     farads = columns * (_cell_farads(design) + wires.word_line_capacitance + 2 * wires.word_line_pair_capacitance)
     return farads * (wires.driver_resistance + columns * wires.word_line_resistance)
 
 
+def _cell_own_farads(design: Design) -> float:
+    """What one cell's transistor puts on each of its lines, F."""
+    return device_of(design.cell).drain_farads if isinstance(design.cell, MosCell) else 0.0
+
+
 def _cell_farads(design: Design) -> float:
     """What one cell puts on each of its lines, F."""
-    own = drain_capacitance(design.cell.width) if isinstance(design.cell, MosCell) else 0.0
     coupling = design.coupling
-    return own + design.wires.crossing_capacitance + coupling.bit_line + coupling.own_word_line
+    return _cell_own_farads(design) + design.wires.crossing_capacitance + coupling.bit_line + coupling.own_word_line
 
 
 def pulse_timeline(design: Design, duration: NDArray[np.float64]) -> Timeline:

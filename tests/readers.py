@@ -21,6 +21,7 @@ from cosim.dataset import DataSet, load_dataset, save_dataset
 from cosim.errors import InputError
 from cosim.measurements import load_durations, load_measurements, save_measurements
 from cosim.networks import load_network, save_network, tile_settings
+from cosim.parasitics_command import write_parasitics
 from cosim.rawfile import read_raw
 from cosim.report import read_run
 from cosim.sample import Sample
@@ -28,6 +29,7 @@ from cosim.samples import SampleStore
 from cosim.waveforms import Waveforms, load_waveforms
 from netlists.design import Design
 from netlists.designfile import dump_design, load_design
+from netlists.parasitics.read import read_parasitics
 from surrogate.errors import InputError as SurrogateInputError
 from surrogate.files import load_surrogate, save_surrogate
 from surrogate.network import analog_network, software_network
@@ -205,6 +207,8 @@ class Reader:
 
 
 READERS = [
+    Reader("SPEF", "x.spef", lambda p: write_parasitics(design(), p), read_parasitics),
+    Reader("DSPF", "x.dspf.gz", lambda p: write_parasitics(design(), p), read_parasitics),
     Reader("design", "d.yaml", lambda p: p.write_text(dump_design(design()), "utf-8"), load_design),
     Reader("measurements", "m.csv", write_measurements, load_measurements),
     Reader("durations", "t.csv", write_durations, lambda p: load_durations(p, ROWS)),

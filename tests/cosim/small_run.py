@@ -20,12 +20,12 @@ from cosim.summary import network_figures, surrogate_figures
 from cosim.validation import validate_dataset
 from cosim.waveforms import record_waveforms
 from netlists.design import Design
-from surrogate.digits import Images
+from surrogate.data.images import Images
 from surrogate.files import save_surrogate
 from surrogate.layers import AnalogLinear
 from surrogate.network import Perceptron
 from surrogate.surrogate import Surrogate
-from surrogate.training import Recipe, SeedResult
+from surrogate.training.comparison import ComparisonRecipe, SeedResult
 
 ARRAY = {
     "wires": {"word_line_resistance": "30 ohm", "bit_line_resistance": "7 ohm", "switch_resistance": "2 kohm"},
@@ -46,9 +46,10 @@ def make_run(design: Design, engine: Ngspice, folder: Path, workers: int = 1) ->
     save_surrogate(surrogate, folder / "surrogate.safetensors")
     network = random_network(surrogate, design)
     result = SeedResult(0, 0.9, 0.8, 0.8, 0.9, (0.9, 0.9), (0.8, 0.9), network, network)
-    retrained = write_retrained(folder, surrogate, [result], Recipe())
+    retrained = write_retrained(folder, surrogate, [result], ComparisonRecipe())
     generator = torch.Generator().manual_seed(1)
-    images = Images(torch.rand(2, design.array.rows, generator=generator), torch.tensor([0, 1]))
+    pixels = torch.rand(2, design.array.rows, generator=generator)
+    images = Images(pixels, torch.tensor([0, 1]), "two", ("a", "b"))
     signed = sign_off(design, surrogate, network, images, engine, folder / "signoff", workers)
     write_json(signed.summary, folder / SIGN_OFF_REPORT)
     record_waveforms(design, data.cells[0], data.duration[0], engine, folder / "waveforms.npz")

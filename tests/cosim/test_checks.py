@@ -39,10 +39,16 @@ def test_integrators_must_agree_with_the_cells():
 
 def test_floating_gates_must_return():
     gates = np.array([[0.5, 0.2, 0.5], [0.4, 0.1, 0.40005]])
-    assert check_gates(gates) == pytest.approx(5e-5)
+    assert check_gates(gates, gates[:, 0]) == pytest.approx(5e-5)
     with pytest.raises(RunFailure, match=r"floating gate ended 0\.001 V"):
-        check_gates(gates + np.array([[0, 0, 0], [0, 0, 0.00095]]))
-    assert check_gates(np.empty((0, 3))) == 0.0
+        check_gates(gates + np.array([[0, 0, 0], [0, 0, 0.00095]]), gates[:, 0])
+    assert check_gates(np.empty((0, 3)), np.empty(0)) == 0.0
+
+
+def test_floating_gates_must_start_at_their_stored_charge():
+    gates = np.array([[0.5, 0.2, 0.5], [0.4, 0.1, 0.4]])
+    with pytest.raises(RunFailure, match=r"floating gate started 0\.004 V away from its stored"):
+        check_gates(gates, np.array([0.5, 0.404]))
 
 
 def test_charge_and_energy_must_balance():

@@ -16,7 +16,7 @@ from cosim.plan import PlanSize
 from cosim.progress import Stages
 from netlists.design import Design, Levels
 from netlists.designfile import load_design
-from surrogate.training import Recipe
+from surrogate.training.comparison import ComparisonRecipe
 
 
 def quiet() -> Stages:
@@ -48,7 +48,7 @@ def test_whole_job_on_resistive_cells(tmp_path: Path) -> None:
     from netlists.design import ResistiveCell
 
     design = small().model_copy(update={"cell": ResistiveCell(kind="resistive")})
-    summary = run(Job(design, tmp_path, seeds=1, images=1, recipe=Recipe(retraining_epochs=2)), quiet())
+    summary = run(Job(design, tmp_path, seeds=1, images=1, recipe=ComparisonRecipe(retraining_epochs=2)), quiet())
     assert summary["surrogate"]["passed"]
     assert min(summary["surrogate"]["ser_db"].values()) > 70
     assert (tmp_path / "report.html").is_file()
@@ -56,7 +56,7 @@ def test_whole_job_on_resistive_cells(tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_whole_job_and_again(tmp_path: Path) -> None:
-    job = Job(small(), tmp_path, seeds=1, images=1, size=PlanSize(), recipe=Recipe(retraining_epochs=2))
+    job = Job(small(), tmp_path, seeds=1, images=1, size=PlanSize(), recipe=ComparisonRecipe(retraining_epochs=2))
     summary = run(job, quiet())
     assert summary["surrogate"]["passed"]
     assert summary["surrogate"]["ser_db"]["weights"] > 50

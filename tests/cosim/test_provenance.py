@@ -109,10 +109,10 @@ def test_a_whole_job_is_the_same_to_the_last_byte_however_many_workers(tmp_path:
     from cosim.pipeline import Job, run
     from cosim.verify import verify_run
     from netlists.designfile import load_design
-    from surrogate.training import Recipe
+    from surrogate.training.comparison import ComparisonRecipe
 
     for workers in (1, 2):
-        recipe = Recipe(software_epochs=10, retraining_epochs=2)
+        recipe = ComparisonRecipe(software_epochs=10, retraining_epochs=2)
         job = Job(load_design("default").resized(8, 8), tmp_path / str(workers), 2, 1, workers, recipe=recipe)
         run(job, Stages(Console(quiet=True)))
     first, second = _contents(tmp_path / "1"), _contents(tmp_path / "2")

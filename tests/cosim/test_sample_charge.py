@@ -10,7 +10,7 @@ from cosim.ngspice import run_deck
 from cosim.simulate import simulate
 from cosim.whole import vmm_deck
 from netlists.deck import Transient, deck_text
-from netlists.devices import DIFFUSION_LENGTH_M, MODEL_CARDS, MODEL_NAMES
+from netlists.devices.choice import device_of
 from netlists.elements import GROUND, Capacitor
 from netlists.graph import array_graph
 from netlists.stimulus import t_start
@@ -89,14 +89,13 @@ def _gate_charge(design, engine, start, end):
     (drain, gate, source), measured in a circuit of its own."""
     cell, tick = design.cell, 10e-9
     circuit = Circuit("one transistor")
-    kind, card = MODEL_CARDS[cell.channel]
-    circuit.model(MODEL_NAMES[cell.channel], kind, **card)
+    device = device_of(cell)
+    kind, card = device.card
+    circuit.model(device.model, kind, **card)
     for name, a, b in zip("dgs", start, end, strict=True):
         circuit.V(name, name, 0, f"PWL(0 {a!r} {tick} {a!r} {2 * tick} {b!r})")
     circuit.V("b", "b", 0, design.read.voltage if cell.channel == "p" else 0)
-    area, perimeter = cell.width * DIFFUSION_LENGTH_M, 2 * (cell.width + DIFFUSION_LENGTH_M)
-    circuit.M("1", "d", "g", "s", "b", model=MODEL_NAMES[cell.channel], w=cell.width, l=cell.length,
-              ad=area, pd=perimeter, **{"as": area}, ps=perimeter)  # fmt: skip
+    circuit.M("1", "d", "g", "s", "b", model=device.model, **device.geometry)
     transient = Transient(t_stop=4 * tick, t_max_step=tick / 500)
     deck = deck_text(circuit, transient, engine.options(), ["i(vg)"], design.read.temperature)
     vectors = run_deck(engine, deck, 60)

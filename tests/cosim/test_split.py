@@ -7,11 +7,12 @@ import pytest
 
 from cosim.errors import InputError
 from cosim.ladder import Climber
+from cosim.ngspice import run_deck
 from cosim.prediction import predict
 from cosim.relaxation import blocks_of, relax
 from cosim.simulate import simulate, splits
 from cosim.split import block_solver, simulate_split
-from cosim.whole import simulate_whole
+from cosim.whole import integrator_charges, simulate_whole, vmm_deck
 from netlists.block import Boundary
 from netlists.timeline import pulse_timeline
 from surrogate.scores import decibel
@@ -53,6 +54,31 @@ def test_a_split_array_has_the_whole_arrays_charges(make_design, climber, channe
     assert (whole.slot_active == split.slot_active).all()
     assert split.energy == pytest.approx(whole.energy, rel=0.01)
     assert split.split_error < 1e-4 and whole.split_error == whole.passes == 0
+
+
+SNEAKING = {"wires": {"switch_resistance": "5 kohm", "driver_resistance": "1 ohm"}}
+"""Bit lines that fall far, so that strongly-on cells of idle rows conduct back into them."""
+
+
+@pytest.mark.parametrize(("channel", "low", "high"), [("n", 2.4, 3.2), ("p", -1.6, -1.0)])
+def test_idle_cells_that_conduct_back_lower_the_charge(make_design, climber, channel, low, high):
+    design = make_design(8, 16, channel, **LONG, **SNEAKING)
+    cells, duration = np.random.default_rng(1).uniform(low, high, (8, 16)), 5 * DURATION
+    deck = vmm_deck(design, cells, duration, climber.engine.options())
+    integrated = integrator_charges(design, run_deck(climber.engine, deck, 60.0))
+    whole, split = (run(design, cells, duration, climber) for run in (simulate_whole, simulate_split))
+    assert decibel(integrated, whole.charge) > 75
+    assert decibel(whole.charge, split.charge) > 75
+
+
+def test_cell_currents_add_up_to_the_clamps(make_design, climber):
+    design = make_design(8, 16, **LONG, **SNEAKING)
+    cells = np.random.default_rng(1).uniform(2.0, 2.6, (8, 16))
+    timeline = pulse_timeline(design, 5 * DURATION)
+    boundary = predict(design, climber, cells, timeline).boundary
+    run = block_solver(design, cells, timeline, climber)(range(3, 7), boundary)
+    assert (run.cell[1:-1].min(axis=(1, 2)) < -1e-3 * run.cell[1:-1].max(axis=(1, 2))).any()
+    assert run.cell.sum(axis=1) == pytest.approx(run.clamp, abs=1e-4 * run.clamp.max())
 
 
 @pytest.mark.parametrize("shape", [(1, 130), (5, 3), (3, 40)])

@@ -1,12 +1,11 @@
-"""Networks, training loops and the digits."""
-
-import hashlib
+"""The digits network in its forms, and its comparison."""
 
 import pytest
 import torch
 from synthetic import surrogate
 
-from surrogate.digits import Images, digits
+from surrogate.data.digits import digits
+from surrogate.data.images import Images
 from surrogate.errors import InputError
 from surrogate.layers import AnalogLinear, TileSettings
 from surrogate.mapping import CurrentRange
@@ -19,10 +18,10 @@ from surrogate.network import (
     quantised_network,
     software_network,
 )
-from surrogate.training import Recipe, accuracy, compare, evaluate, train, trained_software
-
-DIGEST = "87185d62de5dcc6cfa6b9edf43cced0203d394388bf37987c8a96c84034e8219"
-"""SHA-256 of the test labels in their order."""
+from surrogate.training.comparison import ComparisonRecipe, compare, trained_software
+from surrogate.training.evaluation import accuracy, accuracy_of
+from surrogate.training.recipe import Adam, TrainingRecipe
+from surrogate.training.trainer import Trainer, held_out
 
 TILE = TileSettings(16, 16, 8, CurrentRange(5e-9, 2e-7))
 
@@ -31,30 +30,17 @@ TILE = TileSettings(16, 16, 8, CurrentRange(5e-9, 2e-7))
 def images():
     """The first 320 training and 200 test images."""
     train_set, test_set = digits()
-    return Images(train_set.pixels[:320], train_set.label[:320]), Images(test_set.pixels[:200], test_set.label[:200])
+    return train_set.first(320), test_set.first(200)
 
 
 @pytest.fixture(scope="module")
 def software(images):
-    return trained_software(images[0], 0, Recipe(software_epochs=20, software_rate=1e-2))
+    return trained_software(images[0], 0, ComparisonRecipe(software_epochs=20, software_rate=1e-2))
 
 
 def loss_of(network, images):
     with torch.no_grad():
-        return float(torch.nn.functional.cross_entropy(network(images.pixels), images.label))
-
-
-def test_digits_are_split_once_and_for_all():
-    train_set, test_set = digits()
-    assert (len(train_set.label), len(test_set.label)) == (1257, 540)
-    assert train_set.pixels.shape == (1257, 64)
-    assert float(train_set.pixels.min()) == 0.0 and float(train_set.pixels.max()) == 1.0
-    again = digits()[1]
-    assert torch.equal(test_set.pixels, again.pixels)
-    assert torch.equal(test_set.label, again.label)
-    assert test_set.label.bincount().tolist() == [54, 55, 53, 55, 54, 55, 54, 54, 52, 54]
-    digest = hashlib.sha256(test_set.label.to(torch.uint8).numpy().tobytes()).hexdigest()
-    assert digest == DIGEST, "the split is another one: accuracies cannot be compared with earlier ones"
+        return float(torch.nn.functional.cross_entropy(network(images.pixels), images.labels))
 
 
 def test_software_networks_differ_by_seed_only():
@@ -106,7 +92,7 @@ def test_accuracy_by_hand():
 
 
 def test_training_software_learns(software, images):
-    assert evaluate(software, images[1]) > 0.8
+    assert accuracy_of(software, images[1]) > 0.8
 
 
 def tiny():
@@ -114,7 +100,7 @@ def tiny():
     generator = torch.Generator().manual_seed(0)
     pixels = torch.rand(192, 4, generator=generator)
     label = (pixels @ torch.randn(4, 3, generator=generator)).argmax(-1)
-    return Images(pixels, label)
+    return Images(pixels, label, "tiny", ("a", "b", "c"))
 
 
 def test_training_through_the_surrogate_lowers_the_loss():
@@ -123,9 +109,10 @@ def test_training_through_the_surrogate_lowers_the_loss():
     settings = TileSettings(4, 6, 8, CurrentRange(5e-9, 2e-7))
     network = Perceptron([AnalogLinear(weight, torch.zeros(3), surrogate(4, 6), settings)], torch.zeros(0))
     before, epochs = loss_of(network, problem), []
-    train(network, problem, epochs=8, rate=0.1, seed=0, after_epoch=epochs.append)
+    recipe = TrainingRecipe(epochs=8, optimiser=Adam(rate=0.1))
+    Trainer(network, held_out(problem, 0), recipe, 0).run(lambda done: epochs.append(done.epoch))
     assert loss_of(network, problem) < 0.8 * before
-    assert epochs == list(range(8))
+    assert epochs == list(range(1, 9))
 
 
 def test_training_repeats_itself_exactly():
@@ -133,16 +120,18 @@ def test_training_repeats_itself_exactly():
     for _ in range(2):
         network = software_network(3)
         network.ranges.fill_(1.0)
-        grey = Images(torch.ones(70, 64) * torch.linspace(0, 1, 70)[:, None], torch.arange(70) % 10)
-        train(network, grey, 2, 1e-2, 5)
+        pixels = torch.ones(70, 64) * torch.linspace(0, 1, 70)[:, None]
+        grey = Images(pixels, torch.arange(70) % 10, "grey", tuple("0123456789"))
+        recipe = TrainingRecipe(epochs=2, optimiser=Adam(rate=1e-2))
+        Trainer(network, held_out(grey, 0), recipe, 5).run()
         results.append(network.layers[0].weight.detach().clone())
     assert torch.equal(results[0], results[1])
 
 
 def test_comparison_reports_four_accuracies_and_curves(images):
-    recipe = Recipe(software_epochs=16, retraining_epochs=1, software_rate=1e-2)
-    few = Images(images[0].pixels[:128], images[0].label[:128])
-    some = Images(images[1].pixels[:60], images[1].label[:60])
+    recipe = ComparisonRecipe(software_epochs=16, retraining_epochs=1, software_rate=1e-2)
+    few = images[0].first(128)
+    some = images[1].first(60)
     told = []
     result = compare(surrogate(16, 16), TILE, few, some, 0, recipe, told.append)
     for value in (result.software, result.deployed, result.control, result.retrained):
@@ -155,6 +144,6 @@ def test_comparison_reports_four_accuracies_and_curves(images):
 def test_comparison_refuses_cells_outside_the_domain(images):
     s = surrogate(16, 16)
     narrow = type(s.domain)(1e-9, 1e-6, -3.0, -1.0, 16, 16)
-    few = Images(images[0].pixels[:64], images[0].label[:64])
+    few = images[0].first(64)
     with pytest.raises(InputError, match="domain"):
-        compare(type(s)(**{**s.__dict__, "domain": narrow}), TILE, few, few, 0, Recipe(1, 1))
+        compare(type(s)(**{**s.__dict__, "domain": narrow}), TILE, few, few, 0, ComparisonRecipe(1, 1))

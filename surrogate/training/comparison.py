@@ -1,4 +1,4 @@
-"""Training loops, and the comparison software – deployed – control – retrained over seeds."""
+"""The comparison software – deployed – control – retrained of the digits network, one seed at a time."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from surrogate.digits import Images
+from surrogate.data.images import Images
 from surrogate.layers import TileSettings
 from surrogate.network import (
     Perceptron,
@@ -21,13 +21,17 @@ from surrogate.network import (
     software_network,
 )
 from surrogate.surrogate import Surrogate
+from surrogate.training.evaluation import accuracy, accuracy_of
+from surrogate.training.recipe import Adam, TrainingRecipe
+from surrogate.training.trainer import Epoch, Trainer, held_out
 
-BATCH = 64
 Progress = Callable[[str], None]
+RETRAINING_SEED = 1000
+"""Added to the seed, so that retraining sees the images in another order than the software network did."""
 
 
 @dataclass(frozen=True)
-class Recipe:
+class ComparisonRecipe:
     """Epochs and learning rates; the control gets exactly as many retraining epochs."""
 
     software_epochs: int = 60
@@ -35,6 +39,15 @@ class Recipe:
     software_rate: float = 4e-3
     retraining_rate: float = 2e-2
     weight_decay: float = 1e-4
+
+    def software(self) -> TrainingRecipe:
+        """How the software network is trained."""
+        optimiser = Adam(rate=self.software_rate, weight_decay=self.weight_decay)
+        return TrainingRecipe(epochs=self.software_epochs, optimiser=optimiser)
+
+    def retraining(self) -> TrainingRecipe:
+        """How its twins are retrained."""
+        return TrainingRecipe(epochs=self.retraining_epochs, optimiser=Adam(rate=self.retraining_rate))
 
 
 @dataclass(frozen=True)
@@ -52,47 +65,12 @@ class SeedResult:
     software_network: Perceptron
 
 
-def accuracy(scores: Tensor, label: Tensor) -> float:
-    """Share of images whose highest score is their label's."""
-    return float((scores.argmax(-1) == label).double().mean())
-
-
-def evaluate(network: nn.Module, images: Images) -> float:
-    """Test accuracy of ``network``."""
-    with torch.no_grad():
-        return accuracy(torch.cat([network(x) for x in images.pixels.split(BATCH)]), images.label)
-
-
-def train(
-    network: nn.Module,
-    images: Images,
-    epochs: int,
-    rate: float,
-    seed: int,
-    weight_decay: float = 0.0,
-    after_epoch: Callable[[int], None] = lambda epoch: None,
-) -> None:
-    """Adam with a cosine schedule on cross-entropy; batches are shuffled by ``seed``."""
-    generator = torch.Generator().manual_seed(seed)
-    optimiser = torch.optim.Adam(network.parameters(), lr=rate, weight_decay=weight_decay)
-    batches = -(-len(images.label) // BATCH)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs * batches)
-    for epoch in range(epochs):
-        for index in torch.randperm(len(images.label), generator=generator).split(BATCH):
-            optimiser.zero_grad()
-            loss = nn.functional.cross_entropy(network(images.pixels[index]), images.label[index])
-            loss.backward()
-            optimiser.step()
-            schedule.step()
-        after_epoch(epoch)
-
-
-def trained_software(train_set: Images, seed: int, recipe: Recipe) -> Perceptron:
+def trained_software(train_set: Images, seed: int, recipe: ComparisonRecipe) -> Perceptron:
     """A trained software network with calibrated hidden ranges."""
     network = software_network(seed)
     network.ranges.fill_(1.0)
     plain = nn.Sequential(network.layers[0], nn.ReLU(), network.layers[1])
-    train(plain, train_set, recipe.software_epochs, recipe.software_rate, seed, recipe.weight_decay)
+    Trainer(plain, held_out(train_set, 0), recipe.software(), seed).run()
     return calibrate_ranges(network, train_set.pixels)
 
 
@@ -102,7 +80,7 @@ def compare(
     train_set: Images,
     test_set: Images,
     seed: int,
-    recipe: Recipe,
+    recipe: ComparisonRecipe,
     progress: Progress = lambda text: None,
 ) -> SeedResult:
     """The four accuracies of one seed (see the module's title). Raises ``InputError`` for an unvalidated surrogate."""
@@ -112,7 +90,7 @@ def compare(
     for layer_states in states:
         surrogate.domain.check_state(layer_states)
     calibrate_read_out(analog, software, train_set.pixels, states)
-    deployed = accuracy(deployed_scores(analog, test_set.pixels, states), test_set.label)
+    deployed = accuracy(deployed_scores(analog, test_set.pixels, states), test_set.labels)
     control = quantised_network(software, settings.bits)
     control_curve = _retrain(control, train_set, test_set, seed, recipe, lambda a: progress(f"control {a:.3f}"))
     control_accuracy = _deploy_control(control, software, surrogate, settings, train_set, test_set)
@@ -121,7 +99,7 @@ def compare(
         surrogate.domain.check_state(layer.states().detach())
     return SeedResult(
         seed=seed,
-        software=evaluate(software, test_set),
+        software=accuracy_of(software, test_set),
         deployed=deployed,
         control=control_accuracy,
         retrained=curve[-1],
@@ -137,16 +115,16 @@ def _retrain(
     train_set: Images,
     test_set: Images,
     seed: int,
-    recipe: Recipe,
+    recipe: ComparisonRecipe,
     report: Callable[[float], None],
 ) -> list[float]:
-    curve = [evaluate(network, test_set)]
+    curve = [accuracy_of(network, test_set)]
 
-    def after(epoch: int) -> None:
-        curve.append(evaluate(network, test_set))
+    def after(_: Epoch) -> None:
+        curve.append(accuracy_of(network, test_set))
         report(curve[-1])
 
-    train(network, train_set, recipe.retraining_epochs, recipe.retraining_rate, seed + 1000, after_epoch=after)
+    Trainer(network, held_out(train_set, 0), recipe.retraining(), seed + RETRAINING_SEED).run(after)
     return curve
 
 
@@ -165,4 +143,4 @@ def _deploy_control(
     analog = analog_network(control, surrogate, settings)
     states = [layer.programmed_states() for layer in analog_layers(analog)]
     calibrate_read_out(analog, control, train_set.pixels, states)
-    return accuracy(deployed_scores(analog, test_set.pixels, states), test_set.label)
+    return accuracy(deployed_scores(analog, test_set.pixels, states), test_set.labels)

@@ -1,0 +1,1 @@
+"""From conductors and a process stack to capacitances, resistances and a design's parasitics."""

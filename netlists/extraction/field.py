@@ -1,0 +1,129 @@
+"""Coupling capacitances of a geometry by FastCap2, on meshes refined until they agree."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netlists.errors import InputError
+from netlists.extraction.fastcap import fastcap_columns
+from netlists.extraction.panels import Geometry, Panels, Resolution, make_panels
+
+Floats = NDArray[np.float64]
+
+RESOLUTIONS = tuple(Resolution(size, edge) for size, edge in ((1.4, 0.12), (1.0, 0.09), (0.8, 0.075)))
+"""Of successive meshes."""
+SMALL = 0.005
+"""A coupling below this share of the driven terminal's own capacitance is judged as if it were that large."""
+MAX_PANELS = 60_000
+"""Panels of one FastCap2 run at most: some gigabytes."""
+MAX_ASYMMETRY = 0.05
+"""Largest relative difference of a coupling's two directions (below this share of the terminals' own capacitances: of
+that), and largest coupling of the wrong sign, as a share of the driven terminal's own: more is no matter of a mesh."""
+
+
+@dataclass(frozen=True)
+class Couplings:
+    """Maxwell capacitances ``farad`` [terminals, driven]: charge of each of ``terminals`` per volt on each of the
+    ``driven`` ones, F. ``change``: largest relative change in the last refinement (nan: not refined); ``panels``: of
+    the last mesh."""
+
+    terminals: tuple[str, ...]
+    driven: tuple[str, ...]
+    farad: Floats
+    change: float
+    panels: int
+
+    def charge(self, on: str, by: Sequence[str]) -> float:
+        """Charge in F on a terminal per volt on all the driven terminals ``by`` together."""
+        row = self.farad[self.terminals.index(on)]
+        return float(sum(row[self.driven.index(name)] for name in by))
+
+    def between(self, driven: str, terminal: str) -> float:
+        """Coupling of a driven terminal to another one, F."""
+        return -self.charge(terminal, [driven])
+
+    def total(self, driven: str) -> float:
+        """Capacitance of a driven terminal to all others and the plane, F."""
+        return self.charge(driven, [driven])
+
+    def to_plane(self, driven: str) -> float:
+        """Capacitance of a driven terminal to the grounded plane and infinity, F."""
+        return float(self.farad[:, self.driven.index(driven)].sum())
+
+
+Judged = Callable[[Couplings], tuple[Floats, Floats]]
+"""What must converge: values read from couplings, and the size that the change of each is compared with."""
+
+
+def every_coupling(couplings: Couplings) -> tuple[Floats, Floats]:
+    """All couplings, each judged by itself, or by :data:`SMALL` of the driven terminal's own where it is smaller."""
+    own = np.abs(couplings.farad).max(axis=0)
+    return couplings.farad, np.maximum(np.abs(couplings.farad), SMALL * own)
+
+
+def solve_couplings(
+    geometry: Geometry, driven: Sequence[str], tolerance: float = 0.01, timeout_s: float = 900.0,
+    judged: Judged = every_coupling,
+) -> Couplings:  # fmt: skip
+    """Couplings of the ``driven`` nets and parts to all nets by FastCap2, on meshes refined until what is ``judged``
+    changes by no more than ``tolerance``, relative.
+
+    Raises :class:`InputError` for geometries that overlap, where it does not converge, contradicts itself or needs
+    more than ``timeout_s``, and where FastCap2 is missing or fails.
+    """
+    deadline = time.monotonic() + timeout_s
+    previous: Couplings | None = None
+    for resolution in RESOLUTIONS:
+        panels = make_panels(geometry, resolution)
+        if len(panels) * (1 + geometry.grounded_plane) > MAX_PANELS:
+            break
+        left = max(deadline - time.monotonic(), 1.0)
+        matrix = fastcap_columns(panels, driven, geometry.permittivity, geometry.grounded_plane, left)
+        couplings = couplings_of(panels, driven, matrix)
+        if previous is not None:
+            old, (new, scale) = judged(previous)[0], judged(couplings)
+            couplings = replace(couplings, change=float((np.abs(new - old) / scale).max()))
+            if couplings.change <= tolerance:
+                return couplings
+        previous = couplings
+    if previous is None:
+        raise InputError(f"field solver: {len(panels)} panels are too many: use the analytic mode or a simpler layout")
+    raise InputError(
+        f"field solver: couplings still change by {previous.change:.1%} at {previous.panels} panels, more than "
+        f"{tolerance:.1%}: allow a larger tolerance, use the analytic mode or remove details far smaller than the cell"
+    )
+
+
+def couplings_of(panels: Panels, driven: Sequence[str], farad: Floats) -> Couplings:
+    """``farad`` [terminals, driven] with its names. Raises :class:`InputError` where it is no matrix of capacitances:
+    wrong signs, directions that differ."""
+    terminals = panels.terminals
+    rows = [terminals.index(name) for name in driven]
+    own = farad[rows, np.arange(len(rows))]
+    if not np.isfinite(farad).all() or (own <= 0).any():
+        raise InputError("field solver: a self-capacitance is not positive: check the layout for shapes that touch")
+    wrong = farad > MAX_ASYMMETRY * own
+    wrong[rows, np.arange(len(rows))] = False
+    if wrong.any():
+        n, k = np.argwhere(wrong)[0]
+        raise InputError(
+            f"field solver: {driven[k]} and {terminals[n]} have a negative coupling: use the analytic mode or a "
+            "simpler layout"
+        )
+    both = farad[rows]
+    scale = np.maximum(np.abs(both + both.T) / 2, MAX_ASYMMETRY * np.sqrt(np.multiply.outer(own, own)))
+    differs = np.abs(both - both.T) > MAX_ASYMMETRY * scale
+    if differs.any():
+        n, k = np.argwhere(differs)[0]
+        raise InputError(
+            f"field solver: the coupling of {driven[k]} and {driven[n]} differs by direction, {both[n, k]:g} and "
+            f"{both[k, n]:g} F: use the analytic mode or a simpler layout"
+        )
+    farad = farad.copy()
+    farad[rows] = (both + both.T) / 2
+    return Couplings(terminals, tuple(driven), farad, float("nan"), len(panels))

@@ -1,0 +1,1 @@
+"""Extracted parasitics: DSPF, SPEF and SPICE files read, mapped onto the array, and written."""

@@ -1,0 +1,129 @@
+"""Recipes: what is trained on which data and how, validated; in YAML files or made in Python."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from surrogate.data.catalogue import NAMES
+
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Width = Annotated[int, Field(ge=1, le=4096)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Rate = Annotated[float, Field(gt=0, le=100)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Sgd(_Strict):
+    """Stochastic gradient descent; Nesterov's momentum where there is any."""
+
+    kind: Literal["sgd"] = "sgd"
+    rate: Rate
+    momentum: Share = 0.9
+    weight_decay: Share = 0.0
+
+
+class Adam(_Strict):
+    """Adam, its weight decay an L2 term of the loss."""
+
+    kind: Literal["adam"] = "adam"
+    rate: Rate
+    weight_decay: Share = 0.0
+
+
+class AdamW(_Strict):
+    """Adam with decoupled weight decay."""
+
+    kind: Literal["adamw"] = "adamw"
+    rate: Rate
+    weight_decay: Share = 0.01
+
+
+class Constant(_Strict):
+    """The optimiser's rate throughout."""
+
+    kind: Literal["constant"] = "constant"
+
+
+class Cosine(_Strict):
+    """Half a cosine from the optimiser's rate to 0, one update a step."""
+
+    kind: Literal["cosine"] = "cosine"
+
+
+class OneCycle(_Strict):
+    """From rate/25 up to the optimiser's rate over ``warmup`` of all steps, then down to nearly 0, both as cosines."""
+
+    kind: Literal["one-cycle"] = "one-cycle"
+    warmup: Annotated[float, Field(gt=0, lt=1)] = 0.3
+
+
+class Augmentation(_Strict):
+    """What is done to every training image each time it is shown: mirrored left to right half of the time (``flip``),
+    and shifted by up to ``shift`` pixels each way, zeros moving in."""
+
+    flip: bool = False
+    shift: Annotated[int, Field(ge=0, le=16)] = 0
+
+
+class TrainingRecipe(_Strict):
+    """How any network is trained.
+
+    ``validation`` images of the training set are held out: the best epoch is chosen by them, never by the test set;
+    with 0 the last epoch is the best. ``weight_noise`` is the standard deviation of the relative Gaussian noise that
+    every weight is given anew at each step (0: none). ``precision`` bfloat16 runs matrix products in it (autocast).
+    """
+
+    epochs: Annotated[int, Field(ge=1, le=10_000)]
+    batch: Count = 64
+    validation: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    optimiser: Annotated[Sgd | Adam | AdamW, Field(discriminator="kind")]
+    schedule: Annotated[Constant | Cosine | OneCycle, Field(discriminator="kind")] = Cosine()
+    label_smoothing: Share = 0.0
+    augmentation: Augmentation = Augmentation()
+    weight_noise: Annotated[float, Field(ge=0, le=10)] = 0.0
+    precision: Literal["float32", "bfloat16"] = "float32"
+    memory: Literal["contiguous", "channels_last"] = "contiguous"
+
+
+class MlpRecipe(_Strict):
+    """:func:`surrogate.networks.mlp.mlp`."""
+
+    kind: Literal["mlp"]
+    sizes: Annotated[list[Width], Field(min_length=2, max_length=20)]
+
+
+class LeNet5Recipe(_Strict):
+    """:func:`surrogate.networks.lenet5.lenet5`."""
+
+    kind: Literal["lenet5"]
+    pooling: Literal["max", "average"] = "max"
+
+
+class VggRecipe(_Strict):
+    """:func:`surrogate.networks.vgg.vgg`."""
+
+    kind: Literal["vgg"]
+    widths: Annotated[list[Width | Literal["pool"]], Field(min_length=1, max_length=40)]
+
+    @model_validator(mode="after")
+    def _some_convolution(self) -> VggRecipe:
+        if all(width == "pool" for width in self.widths):
+            raise ValueError("no convolution in it: give the number of maps of one")
+        return self
+
+
+NetworkRecipe = Annotated[MlpRecipe | LeNet5Recipe | VggRecipe, Field(discriminator="kind")]
+
+
+class Recipe(_Strict):
+    """A software network, its data set and its training."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")]
+    data: Literal[NAMES]  # type: ignore[valid-type]
+    network: NetworkRecipe
+    training: TrainingRecipe

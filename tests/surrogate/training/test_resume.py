@@ -1,0 +1,221 @@
+"""Runs that are interrupted, killed or damaged, and go on."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_run import EPOCHS, Shown, adam_recipe, data, recipe
+
+from surrogate.errors import InputError
+from surrogate.training.checkpoint import checkpoints, load_checkpoint
+from surrogate.training.session import Observer
+from surrogate.training.software import load_software, train_software
+
+ROOT = Path(__file__).parents[3]
+
+
+class Stop(Observer):
+    """Sends this process a signal after ``steps`` steps, and keeps what it is told."""
+
+    def __init__(self, steps=None, kind=signal.SIGINT):
+        self.steps, self.kind, self.told = steps, kind, []
+
+    def step(self, done, total):
+        if done == self.steps:
+            os.kill(os.getpid(), self.kind)
+
+    def message(self, text):
+        self.told.append(text)
+
+
+def comparable(folder):
+    """What must not depend on interruptions: weights to the bit, curve, accuracies."""
+    result = json.loads((folder / "result.json").read_text())
+    for key in ("wall_s", "cpu_s"):
+        del result[key]
+    return (folder / "best.safetensors").read_bytes(), (folder / "curve.csv").read_bytes(), result
+
+
+def train(folder, observer=None, chosen=None, seed=0):
+    return train_software(chosen or recipe(), folder, data(), seed, observer=observer)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run that nothing interrupted."""
+    folder = tmp_path_factory.mktemp("whole")
+    train(folder)
+    return folder
+
+
+def test_equal_seeds_give_equal_bytes_and_other_seeds_others(whole, tmp_path):
+    train(tmp_path / "same")
+    assert comparable(tmp_path / "same") == comparable(whole)
+    train(tmp_path / "other", seed=1)
+    assert comparable(tmp_path / "other")[0] != comparable(whole)[0]
+
+
+@pytest.mark.parametrize(("steps", "kind"), [(1, signal.SIGINT), (16, signal.SIGINT), (53, signal.SIGTERM)])
+def test_stopped_in_the_middle_of_an_epoch_it_goes_on_to_the_bit(whole, tmp_path, steps, kind):
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, Stop(steps, kind))
+    assert checkpoints(tmp_path)[0].name == f"checkpoint-{steps:09d}.pt"
+    told = Stop()
+    train(tmp_path, told)
+    assert any(f"{steps} steps in all" in text for text in told.told)
+    assert comparable(tmp_path) == comparable(whole)
+
+
+def test_adams_state_is_kept_too(tmp_path):
+    train(tmp_path / "whole", chosen=adam_recipe())
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "parts", Stop(37), adam_recipe())
+    train(tmp_path / "parts", chosen=adam_recipe())
+    assert comparable(tmp_path / "parts") == comparable(tmp_path / "whole")
+
+
+def test_the_handlers_of_signals_are_given_back(tmp_path):
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, Stop(3))
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_killed_process_goes_on_to_the_bit(tmp_path):
+    """Kill -9 a process of its own at whatever it is doing, and let this one end its run."""
+    command = [sys.executable, str(Path(__file__).with_name("tiny_run.py")), str(tmp_path / "killed")]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    _wait_for_checkpoints(tmp_path / "killed", process, 3)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert not (tmp_path / "killed" / "result.json").exists()
+    told = Stop()
+    train(tmp_path / "killed", told, recipe(EPOCHS))
+    assert "going on after" in told.told[-1] and len(told.told) == 1, "it went on without a remark"
+    train(tmp_path / "whole", chosen=recipe(EPOCHS))
+    assert comparable(tmp_path / "killed") == comparable(tmp_path / "whole")
+    assert not list((tmp_path / "killed").glob("*.partial.*"))
+
+
+def _wait_for_checkpoints(folder, process, epochs):
+    """Wait until ``epochs`` epochs of 16 steps are saved."""
+    until = time.monotonic() + 120
+    while time.monotonic() < until and process.poll() is None:
+        if (found := checkpoints(folder)) and found[0].name >= f"checkpoint-{16 * epochs:09d}.pt":
+            return
+        time.sleep(0.005)
+    raise AssertionError(f"no checkpoint of {epochs} epochs: {process.poll()}")
+
+
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "emptied"])
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(whole, tmp_path, damage):
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, Stop(53))
+    latest, before = checkpoints(tmp_path)
+    _harm(latest, damage)
+    told = Stop()
+    train(tmp_path, told)
+    assert str(latest) in told.told[0] and "SHA-256" in told.told[0]
+    assert "48 steps" in told.told[1] and before.name == "checkpoint-000000048.pt"
+    assert comparable(tmp_path) == comparable(whole)
+
+
+def test_with_all_checkpoints_damaged_it_says_so_and_starts_again(whole, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, Stop(53))
+    for path in checkpoints(tmp_path):
+        _harm(path, "truncated")
+    told = Stop()
+    train(tmp_path, told)
+    assert "starting again" in told.told[2]
+    assert comparable(tmp_path) == comparable(whole)
+
+
+def _harm(path, damage):
+    content = bytearray(path.read_bytes())
+    if damage == "flipped":
+        content[len(content) // 2] ^= 1
+    path.write_bytes({"truncated": content[: len(content) // 2], "flipped": content, "emptied": b""}[damage])
+
+
+def test_a_checkpoint_with_code_in_it_is_refused_and_not_run(tmp_path):
+    import hashlib
+    import pickle
+
+    marker = tmp_path / "ran"
+
+    class Code:
+        def __reduce__(self):
+            return (Path.touch, (marker,))
+
+    content = pickle.dumps({"format": "fgcosim-checkpoint-1", "identity": "{}", "state": Code()}, protocol=2)
+    path = tmp_path / "checkpoint-000000001.pt"
+    path.write_bytes(content + hashlib.sha256(content).digest())
+    with pytest.raises(ValueError, match="no checkpoint"):
+        load_checkpoint(path)
+    assert not marker.exists()
+
+
+def test_a_folder_of_another_run_is_refused_with_what_differs(whole):
+    with pytest.raises(InputError, match=r"seed 0 instead of 3: choose another folder"):
+        train(whole, seed=3)
+    with pytest.raises(InputError, match=r"recipe.training.epochs 6 instead of 7"):
+        train(whole, chosen=recipe(7))
+    with pytest.raises(InputError, match=r"images "):
+        train_software(recipe(), whole, data()._replace(train=data().test), 0)
+
+
+def test_other_circumstances_are_told(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, Stop(15), recipe(1))
+    torch.set_num_threads(2)
+    try:
+        told = Stop()
+        train(tmp_path, told, recipe(1))
+    finally:
+        torch.set_num_threads(1)
+    assert "threads 1 instead of 2" in told.told[0] and "last bits" in told.told[0]
+
+
+def test_a_finished_run_only_tests_again(whole):
+    before, spent = comparable(whole), json.loads((whole / "result.json").read_text())["wall_s"]
+    train(whole)
+    assert comparable(whole) == before
+    assert json.loads((whole / "result.json").read_text())["wall_s"] < 1.5 * spent + 1
+    assert len(checkpoints(whole)) == 2
+
+
+def test_the_best_network_is_on_disk_with_its_recipe(whole):
+    network, chosen = load_software(whole / "best.safetensors")
+    result = json.loads((whole / "result.json").read_text())
+    right = (network(data().test.pixels).argmax(-1) == data().test.labels).double().mean()
+    assert float(right) == pytest.approx(result["test_accuracy_best"]) and float(right) > 0.8
+    assert chosen == recipe()
+    reached = [epoch["validation_accuracy"] for epoch in result["curve"]]
+    assert result["best_epoch"] == 1 + reached.index(max(reached))
+    assert (whole / "curve.svg").read_text().lstrip().startswith("<?xml")
+    assert len((whole / "curve.csv").read_text().splitlines()) == 7
+
+
+@pytest.mark.parametrize("content", [b"", b"no tensors", b"\x08\0\0\0\0\0\0\0{}      "])
+def test_foreign_networks_are_refused(tmp_path, content):
+    path = tmp_path / "best.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="fgcosim train"):
+        load_software(path)
+    with pytest.raises(InputError, match="no such network"):
+        load_software(tmp_path / "none.safetensors")
+
+
+def test_the_global_generators_are_left_alone(tmp_path):
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    train(tmp_path, Shown())
+    assert torch.equal(torch.get_rng_state(), before)
