@@ -1,7 +1,8 @@
 """An extracted cell tiled over a whole array, its edges and corners corrected.
 
 Cells whose surroundings differ from an inner cell's are solved in closed form, in a small array with the same edges,
-and so is the inner cell. The ratio of the two, in which the error of the coarse mesh cancels, corrects the extracted cell.
+and so is the inner cell. The ratio of the two, in which the error of the coarse mesh cancels, corrects the extracted
+cell.
 """
 
 from __future__ import annotations

@@ -13,10 +13,12 @@ import torch
 from torch import Tensor
 
 
-def grid_of(slots: int) -> int:
-    """Steps of the time grid over the time scale. Charges are stationary in what the grid resolves: with one slot a
-    vector full of nodes is as good as a hundred; several slots need their edges where they belong."""
-    return 7 if slots == 1 else 32
+def grid_of(slots: int, drop_terms: int) -> int:
+    """Steps of the time grid over the time scale. Charges are stationary in what the grid resolves, so that with one
+    slot and one product few nodes are as good as a hundred; several slots need their edges where they belong."""
+    if slots > 1:
+        return 32
+    return 7 if drop_terms == 1 else 15
 
 
 TINY = 1e-20
@@ -57,13 +59,14 @@ class _Elapsed(torch.autograd.Function):
         return slope * gradient.gather(-2, slot[..., None, :]).squeeze(-2), None, None, None
 
 
-def mean_clock(duration: Tensor, weight: Tensor, strength: Tensor, slots: int) -> Clock:
+def mean_clock(duration: Tensor, weight: Tensor, strength: Tensor, slots: int, grid: int) -> Clock:
     """Clock of ``duration`` [K, b, N] (0 … 1, time scale) where row i of the mean column carries ``weight`` [K, N]
-    and active neighbours act on it by ``strength`` [K, 5], coefficients of the powers of their share."""
+    and active neighbours act on it by ``strength`` [K, 5], coefficients of the powers of their share; in steps of
+    1 / ``grid``."""
     with torch.no_grad():
-        current = _falling_current(duration, weight, strength, grid_of(slots))
+        current = _falling_current(duration, weight, strength, grid)
         step = 0.5 * (current[..., 1:] + current[..., :-1])
-        charge = step / grid_of(slots)
+        charge = step / grid
         reading = torch.nn.functional.pad(charge.cumsum(-1), (1, 0))
         middle = reading[..., :-1] + 0.5 * charge
         slot = (middle * (slots / reading[..., -1:].clamp_min(TINY))).long().clamp(0, slots - 1)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from surrogate.errors import InputError
 from surrogate.fast import native_pairs
-from surrogate.fast.clock import mean_clock
+from surrogate.fast.clock import grid_of, mean_clock
 from surrogate.fast.crosstalk import crosstalk_features
 from surrogate.fast.drop import remaining_charge
 from surrogate.fast.native import Kernels, usable
@@ -50,10 +50,10 @@ class Plain:
     def charges(self, tiles: TileFunctions, duration: Tensor, slots: int) -> Tensor:
         """Charges [K, b, M] of ``duration`` [K, b, N]."""
         k, b = duration.shape[:2]
-        kernel = self.cell.tables.kernel
+        kernel, drop_terms = self.cell.tables.kernel, self.cell.tables.drop_terms
         steady = crosstalk_features(duration, self.cell.edge_time, kernel)
-        clock = mean_clock(duration, tiles.mean, tiles.strength, slots)
-        seen = crosstalk_features(clock.elapsed, 0.0, kernel[..., : self.cell.tables.drop_terms])
+        clock = mean_clock(duration, tiles.mean, tiles.strength, slots, grid_of(slots, drop_terms))
+        seen = crosstalk_features(clock.elapsed, 0.0, kernel[..., :drop_terms])
         projection = torch.bmm(seen.reshape(k, b * slots, -1), tiles.amplitude).reshape(k, b, slots, -1)
         return remaining_charge(tiles, torch.bmm(steady.flatten(2), tiles.current), projection, clock)
 

@@ -134,7 +134,7 @@ class _Charges(torch.autograd.Function):
         slot = torch.empty(duration.shape, dtype=torch.int32)
         square, level = duration.new_empty(2, k, b, slots)
         clock = (elapsed, slope, slot, square, level)
-        call("fg_mean_clock", k, b, n, slots, grid_of(slots), duration, mean, strength, *clock)
+        call("fg_mean_clock", k, b, n, slots, grid_of(slots, drop_terms), duration, mean, strength, *clock)
         steady = duration.new_empty(k, b, terms * n)
         seen = duration.new_empty(k, b * slots, drop_terms * n)
         call("fg_crosstalk_forward", k * b, n, terms, duration, kernels.edge_time, kernels.kernel, steady)

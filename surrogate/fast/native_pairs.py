@@ -69,7 +69,7 @@ class _Part:
         (k, b, n), s, kernels = self.size, self.seen, self.kernels
         terms, drop_terms = kernels.sizes
         call("fg_gather", description, first, b, image, s.pulse)
-        call("fg_mean_clock", k, b, n, self.slots, grid_of(self.slots), s.pulse, mean, strength, *s[1:6])
+        call("fg_mean_clock", k, b, n, self.slots, grid_of(self.slots, drop_terms), s.pulse, mean, strength, *s[1:6])
         call("fg_crosstalk_forward", k * b, n, terms, s.pulse, kernels.edge_time, kernels.kernel, s.steady)
         call("fg_crosstalk_forward", k * b * self.slots, n, drop_terms, s.elapsed, 0.0, kernels.drop_kernel, s.seen)
         return s

@@ -12,24 +12,33 @@ int64_t padded(int64_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
 // samples that are worked on together, so that what is between the steps stays in the cache
 constexpr int64_t kChunk = 16;
 
-// values [count, n] into rows [count, width] from place kReach on
-void widen(const float* values, int64_t count, int64_t n, int64_t width, float* out) {
-  for (int64_t k = 0; k < count; ++k) std::memcpy(out + k * width + kReach, values + k * n, n * sizeof(float));
+constexpr float kNever = 1e30f;
+
+// pulses [count, n] less the time that they lose at their start, into rows [count, width] from place kReach on
+void started(const float* time, float lost, int64_t count, int64_t n, int64_t width, float* out) {
+  for (int64_t k = 0; k < count; ++k)
+    for (int64_t i = 0; i < n; ++i) {
+      const float t = time[k * n + i];
+      out[k * width + kReach + i] = t > 0.0f ? t - lost : 0.0f;
+    }
 }
 
-// minima over the subsets of the four neighbours, from m[0] = own
-inline void minima(Vec* m, const Vec* neighbour) {
-  for (int k = 0; k < 4; ++k)
+// minima [16] over the subsets of the four neighbours that are shorter than the row's own pulse at `row`, which loses
+// time at its end, too
+inline void minima(const float* row, Vec lost, Vec* m, Vec* neighbour) {
+  const Vec zero{}, never = zero + kNever, own = load(row);
+  m[0] = own == zero ? zero : own - lost;
+  for (int k = 0; k < 4; ++k) {
+    const Vec other = load(row + kOffsets[k]);
+    neighbour[k] = other < own ? other : never;
     for (int c = 0; c < 1 << k; ++c) m[c | 1 << k] = min(m[c], neighbour[k]);
+  }
 }
-
-// pulses less the time that they lose
-inline Vec shortened(Vec time, Vec lost) { return time > Vec{} ? time - lost : Vec{}; }
 
 template <int Q>
 void crosstalk_forward(int64_t batch, int64_t n, const float* time, float lost, const float* kernel, float* out) {
   const int64_t np = padded(n), width = np + 2 * kReach;
-  const Vec once = Vec{} + lost, twice = once + lost;
+  const Vec once = Vec{} + lost;
   for (int64_t i = 0; i < n; i += kLanes) {
     const int64_t valid = std::min<int64_t>(kLanes, n - i);
     Vec t[16 * Q];
@@ -37,9 +46,7 @@ void crosstalk_forward(int64_t batch, int64_t n, const float* time, float lost, 
     for (int64_t b = 0; b < batch; ++b) {
       const float* row = time + b * width + i + kReach;
       Vec m[16], neighbour[4];
-      for (int k = 0; k < 4; ++k) neighbour[k] = shortened(load(row + kOffsets[k]), once);
-      m[0] = shortened(load(row), twice);  // at its start, and at its end where it is the first to end
-      minima(m, neighbour);
+      minima(row, once, m, neighbour);
       for (int q = 0; q < Q; ++q) {
         Vec even = m[0] * t[q], odd = m[1] * t[Q + q];
         for (int c = 2; c < 16; c += 2) {
@@ -60,7 +67,7 @@ template <int Q>
 void crosstalk_backward(int64_t batch, int64_t n, const float* time, float lost, const float* kernel,
                         const float* gradient, float* passed, int64_t all) {
   const int64_t np = padded(n), width = np + 2 * kReach;
-  const Vec zero{}, once = zero + lost, twice = once + lost;
+  const Vec zero{}, once = zero + lost;
   for (int64_t i = 0; i < n; i += kLanes) {
     const int64_t valid = std::min<int64_t>(kLanes, n - i);
     Vec t[16 * Q];
@@ -68,9 +75,7 @@ void crosstalk_backward(int64_t batch, int64_t n, const float* time, float lost,
     for (int64_t b = 0; b < batch; ++b) {
       const float* row = time + b * width + i + kReach;
       Vec m[16], neighbour[4], g[16], in[Q];
-      for (int k = 0; k < 4; ++k) neighbour[k] = shortened(load(row + kOffsets[k]), once);
-      m[0] = shortened(load(row), twice);
-      minima(m, neighbour);
+      minima(row, once, m, neighbour);
       for (int q = 0; q < Q; ++q) {
         const float* from = gradient + (b * Q + q) * n + i;
         if (valid == kLanes) in[q] = load(from);
@@ -84,7 +89,7 @@ void crosstalk_backward(int64_t batch, int64_t n, const float* time, float lost,
       for (int k = 3; k >= 0; --k) {
         Vec away = zero;
         for (int c = 0; c < 1 << k; ++c) {
-          const auto mine = m[c] < neighbour[k];
+          const auto mine = m[c] <= neighbour[k];
           g[c] += mine ? g[c | 1 << k] : zero;
           away += mine ? zero : g[c | 1 << k];
         }
@@ -116,7 +121,7 @@ int fg_crosstalk_forward(int64_t batch, int64_t n, int64_t q, const float* time,
   std::vector<float> around(kChunk * width, 0.0f);
   for (int64_t b = 0; b < batch; b += kChunk) {
     const int64_t chunk = std::min(kChunk, batch - b);
-    widen(time + b * n, chunk, n, width, around.data());
+    started(time + b * n, *lost, chunk, n, width, around.data());
 #define FG_CALL(Q) crosstalk_forward<Q>(chunk, n, around.data(), *lost, kernel, out + b * Q * n)
     FG_FOR_PRODUCTS(FG_CALL)
 #undef FG_CALL
@@ -130,7 +135,7 @@ int fg_crosstalk_backward(int64_t batch, int64_t n, int64_t q, const float* time
   std::vector<float> around(all, 0.0f), passed(5 * all, 0.0f);
   for (int64_t b = 0; b < batch; b += kChunk) {
     const int64_t chunk = std::min(kChunk, batch - b);
-    widen(time + b * n, chunk, n, width, around.data());
+    started(time + b * n, *lost, chunk, n, width, around.data());
 #define FG_CALL(Q) \
   crosstalk_backward<Q>(chunk, n, around.data(), *lost, kernel, gradient + b * Q * n, passed.data(), all)
     FG_FOR_PRODUCTS(FG_CALL)
