@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from netlists.design import Design
 from netlists.elements import GROUND
@@ -79,7 +80,7 @@ def _corrected(
     cell: CellCapacitances, found: CellCapacitances, reference: CellCapacitances, turned: bool
 ) -> CellCapacitances:
     """``cell`` times the ratio of ``found`` to ``reference``, all turned by 180 degrees where ``found`` is."""
-    values = {}
+    values: dict[str, Any] = {}
     for name in (field.name for field in fields(CellCapacitances)):
         own, small, inner = getattr(cell, name), getattr(found, name), getattr(reference, name)
         if isinstance(small, dict):

@@ -71,7 +71,8 @@ def calibrate(model: nn.Module, inputs: Tensor, reference: nn.Module | None = No
             layer.input_range.copy_(_input_range(name, layer, shown[name].given))
         layer.gain.fill_(1.0)
         layer.offset.zero_()
-    hooks = {layer: _calibrating(shown.pop(name).out) for name, layer in layers.items()}
+    hooks = dict[nn.Module, Callable[..., object]]()
+    hooks.update((layer, _calibrating(shown.pop(name).out)) for name, layer in layers.items())
     converters = [m.register_forward_pre_hook(_calibrate_converter) for m in layers.values()]
     training = {module: module.training for module in model.modules()}
     try:

@@ -273,7 +273,7 @@ class AnalogConv(AnalogLayer):
 
     def __init__(self, layer: Convolution, arrays: Arrays, settings: LayerSettings) -> None:
         super().__init__(layer.weight, layer.bias, layer.groups, arrays, settings)
-        self.type: type[Convolution] = type(layer)
+        self.of_type: type[Convolution] = type(layer)
         self.in_channels, self.out_channels = layer.in_channels, layer.out_channels
         self.kernel_size, self.stride, self.dilation = layer.kernel_size, layer.stride, layer.dilation
         self.padding, self.padding_mode, self.groups = layer.padding, layer.padding_mode, layer.groups
@@ -281,7 +281,7 @@ class AnalogConv(AnalogLayer):
 
     def digital(self) -> Convolution:
         """See :class:`AnalogLayer`."""
-        layer = self.type(
+        layer = self.of_type(
             self.in_channels, self.out_channels, self.kernel_size, self.stride, self.padding, self.dilation,  # type: ignore[arg-type]
             self.groups, self.bias is not None, self.padding_mode, device="meta",
         )  # fmt: skip
