@@ -4,6 +4,7 @@ from surrogate.analog.calibrate import calibrate, deploy
 from surrogate.analog.convert import analog_layers, convert, to_digital
 from surrogate.analog.layers import AnalogConv, AnalogLayer, AnalogLinear
 from surrogate.analog.mapping import LayerSettings, Mapping
+from surrogate.analog.quantised import quantised, unquantised
 from surrogate.analog.tiling import Tiling, summary
 
 __all__ = [
@@ -17,6 +18,8 @@ __all__ = [
     "calibrate",
     "convert",
     "deploy",
+    "quantised",
     "summary",
     "to_digital",
+    "unquantised",
 ]

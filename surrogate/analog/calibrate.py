@@ -8,7 +8,7 @@ before it really produce.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -17,17 +17,11 @@ from torch import Tensor, nn
 
 from surrogate.analog.convert import analog_layers, to_digital
 from surrogate.analog.layers import AnalogLayer, AnalogLinear
+from surrogate.analog.pulses import input_range
 from surrogate.errors import InputError
-
-RANGE_QUANTILE = 0.999
-"""Inputs above this quantile of their sizes saturate the pulse width."""
 
 CONVERTER_MARGIN = 1.25
 """Range of a converter over the largest charge that calibration saw."""
-
-SAMPLE = 2**20
-"""Values of a layer's input that a quantile is taken of, at most, evenly taken from all."""
-
 
 @dataclass(frozen=True)
 class Shown:
@@ -46,8 +40,30 @@ def calibrate(model: nn.Module, inputs: Tensor, reference: nn.Module | None = No
     layers for all ``inputs`` are held in memory. Raises :class:`InputError` where a layer's inputs are negative
     but its settings take them as unsigned, and where a layer is called more than once or not at all.
     """
-    reference = (reference or to_digital(model)).eval()
     layers = analog_layers(model)
+    shown = observed(reference or to_digital(model), layers, inputs)
+    for name, layer in layers.items():
+        if ranges:
+            layer.input_range.copy_(_input_range(name, layer, shown[name].given))
+        layer.gain.fill_(1.0)
+        layer.offset.zero_()
+    hooks = dict[nn.Module, Callable[..., object]]()
+    hooks.update((layer, _calibrating(shown.pop(name).out)) for name, layer in layers.items())
+    converters = [m.register_forward_pre_hook(_calibrate_converter) for m in layers.values()]
+    try:
+        with torch.no_grad(), _evaluated(model), _hooked(hooks):
+            model(inputs)
+    finally:
+        for handle in converters:
+            handle.remove()
+
+
+def observed(model: nn.Module, names: Iterable[str], inputs: Tensor) -> dict[str, Shown]:
+    """What the layers ``names`` of a digital network are given and give for ``inputs``, in evaluation.
+
+    Raises :class:`InputError` where one of them is missing, called more than once or not at all.
+    """
+    wanted, modules = list(names), dict(model.named_modules())
     shown: dict[str, Shown] = {}
 
     def record(name: str) -> Callable[..., None]:
@@ -58,31 +74,15 @@ def calibrate(model: nn.Module, inputs: Tensor, reference: nn.Module | None = No
 
         return hook
 
-    modules = dict(reference.named_modules())
-    for name in layers:
+    for name in wanted:
         if name not in modules:
             raise InputError(f"layer {name}: not in the reference network: give one with the same names")
-    with torch.no_grad(), _hooked({modules[name]: record(name) for name in layers}):
-        reference(inputs)
-    for name, layer in layers.items():
+    with torch.no_grad(), _evaluated(model), _hooked({modules[name]: record(name) for name in wanted}):
+        model(inputs)
+    for name in wanted:
         if name not in shown:
             raise InputError(f"layer {name}: not used by the network on these inputs: exclude it")
-        if ranges:
-            layer.input_range.copy_(_input_range(name, layer, shown[name].given))
-        layer.gain.fill_(1.0)
-        layer.offset.zero_()
-    hooks = dict[nn.Module, Callable[..., object]]()
-    hooks.update((layer, _calibrating(shown.pop(name).out)) for name, layer in layers.items())
-    converters = [m.register_forward_pre_hook(_calibrate_converter) for m in layers.values()]
-    training = {module: module.training for module in model.modules()}
-    try:
-        with torch.no_grad(), _hooked(hooks):
-            model.eval()(inputs)
-    finally:
-        for handle in converters:
-            handle.remove()
-        for module, mode in training.items():
-            module.training = mode
+    return shown
 
 
 def deploy(model: nn.Module) -> nn.Module:
@@ -104,13 +104,10 @@ def _input_range(name: str, layer: AnalogLayer, given: Tensor) -> Tensor:
         raise InputError(
             f"layer {name}: inputs down to {float(given.min()):.3g} but signed is false: set signed in the mapping"
         )
-    size = given.abs().flatten()
-    some = size[:: -(-len(size) // SAMPLE)]
-    top = torch.quantile(some.float(), RANGE_QUANTILE) if len(some) else torch.zeros(())
-    top = top if float(top) > 0 else size.max()
-    if not 0 < float(top) < float("inf"):
-        raise InputError(f"layer {name}: inputs all zero or not finite: calibrate with real data")
-    return top
+    try:
+        return input_range(given)
+    except InputError as error:
+        raise InputError(f"layer {name}: {error}") from None
 
 
 def _calibrating(wanted: Tensor) -> Callable[..., Tensor]:
@@ -143,6 +140,18 @@ def _calibrate_converter(layer: AnalogLayer, given: tuple[Tensor, ...]) -> None:
     if not float(largest) > 0:
         raise InputError("converter: no charge in all of the calibration data: give inputs that are not zero")
     layer.converter_range.copy_(CONVERTER_MARGIN * largest)
+
+
+@contextmanager
+def _evaluated(model: nn.Module) -> Iterator[None]:
+    """``model`` in evaluation mode, then every module in the mode that it was in."""
+    training = {module: module.training for module in model.modules()}
+    try:
+        model.eval()
+        yield
+    finally:
+        for module, mode in training.items():
+            module.training = mode
 
 
 @contextmanager

@@ -50,7 +50,7 @@ def convert(model: nn.Module, surrogate: Surrogate, mapping: Mapping) -> nn.Modu
         except InputError as error:
             raise InputError(f"layer {name or type(module).__name__}: {error}") from None
 
-    return _replaced(twin, analog)
+    return replaced(twin, analog)
 
 
 def analog_layer(
@@ -75,7 +75,7 @@ def to_digital(model: nn.Module) -> nn.Module:
     def digital(_: str, module: nn.Module) -> nn.Module | None:
         return module.digital() if isinstance(module, AnalogLayer) else None
 
-    return _replaced(copy.deepcopy(model), digital)
+    return replaced(copy.deepcopy(model), digital)
 
 
 def analog_layers(model: nn.Module) -> dict[str, AnalogLayer]:
@@ -83,7 +83,7 @@ def analog_layers(model: nn.Module) -> dict[str, AnalogLayer]:
     return {name: module for name, module in model.named_modules() if isinstance(module, AnalogLayer)}
 
 
-def _replaced(model: nn.Module, twin: Callable[[str, nn.Module], nn.Module | None]) -> nn.Module:
+def replaced(model: nn.Module, twin: Callable[[str, nn.Module], nn.Module | None]) -> nn.Module:
     """``model`` with what ``twin`` gives for a module's name in its place; a shared module stays shared."""
     for name, module in list(model.named_modules()):
         new = twin(name, module)

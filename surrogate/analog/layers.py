@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from surrogate.analog.mapping import LayerSettings
+from surrogate.analog.pulses import pulse_codes, signed_codes
 from surrogate.analog.tiling import Tiling
 from surrogate.engine import TileEngine
 from surrogate.errors import InputError
@@ -21,13 +22,6 @@ from surrogate.mapping import Inverse, inverse_curve, pair_currents, program
 from surrogate.surrogate import Surrogate
 
 Convolution = nn.Conv1d | nn.Conv2d
-
-
-def pulse_codes(x: Tensor, bits: int) -> Tensor:
-    """``x`` in 0..1 rounded to ``bits`` bits (still in 0..1), gradients passed straight through inside the range."""
-    top = 2**bits - 1
-    clipped = x.clamp(0, 1)
-    return clipped + (torch.round(clipped * top) / top - clipped).detach()
 
 
 class Arrays:
@@ -126,9 +120,7 @@ class AnalogLayer(nn.Module):
 
     def phases(self, x: Tensor) -> Tensor:
         """Pulse widths [P, B, H, W, ch] in 0..1 of inputs ``x``; the second of two phases is subtracted."""
-        scaled = self.images(x) / self.input_range
-        parts = torch.stack([scaled, -scaled]) if self.settings.signed else scaled[None]
-        return pulse_codes(parts, self.settings.bits)
+        return signed_codes(self.images(x) / self.input_range, self.settings.bits, self.settings.signed)
 
     def durations(self, x: Tensor) -> Tensor:
         """Pulse widths [P, v, G, R, N] (in units of t_max) of every VMM; unused rows are idle."""
@@ -141,10 +133,14 @@ class AnalogLayer(nn.Module):
 
     # cells
 
+    def weight_span(self) -> Tensor:
+        """:attr:`span` in a shape that goes with the weight's."""
+        return self.span.reshape(-1, *[1] * (self.weight.dim() - 1))
+
     def weights(self) -> Tensor:
         """The clipped weights by arrays and used rows, [G, R, n, out], over the span."""
-        span = self.span.reshape(-1, *[1] * (self.weight.dim() - 1))
-        return self.tiling.split_rows(self.matrices(self.weight / span).transpose(1, 2)).permute(0, 2, 3, 1)
+        matrices = self.matrices(self.weight / self.weight_span())
+        return self.tiling.split_rows(matrices.transpose(1, 2)).permute(0, 2, 3, 1)
 
     def target_currents(self) -> Tensor:
         """Target one-hot currents [G, R, C, N, M] A of all cells, unused ones at the minimum."""
@@ -156,6 +152,8 @@ class AnalogLayer(nn.Module):
 
     def states(self) -> Tensor:
         """Stored states [G, R, C, N, M] of all cells."""
+        if self.cells is not None:
+            return self.cells
         t, used = self.tiling, self.used_states()
         idle = self.arrays.idle.to(used)
         return torch.cat([used, idle[t.used_rows :].expand(*used.shape[:3], -1, t.columns)], dim=-2)
@@ -326,8 +324,7 @@ class AnalogConv(AnalogLayer):
 
 def _given(layer, analog: AnalogLayer):  # type: ignore[no-untyped-def]
     """``layer`` with the clipped weight and the bias of ``analog``."""
-    span = analog.span.reshape(-1, *[1] * (analog.weight.dim() - 1))
-    weight = analog.weight.detach()
+    span, weight = analog.weight_span(), analog.weight.detach()
     layer.weight = nn.Parameter(torch.maximum(torch.minimum(weight, span), -span))
     if analog.bias is not None:
         layer.bias = nn.Parameter(analog.bias.detach().clone())

@@ -11,7 +11,7 @@ from typing import Any
 from surrogate.errors import InputError
 from surrogate.mapping import CurrentRange
 
-MOST_ROWS = MOST_COLUMNS = 256
+MOST_ROWS = MOST_COLUMNS = 4096
 MOST_BITS = 16
 SPANS = ("layer", "column")
 
@@ -21,9 +21,9 @@ class LayerSettings:
     """How one layer sits on arrays. Raises :class:`InputError` for values that no array can have."""
 
     rows: int
-    """word lines of an array, 1 … 256"""
+    """word lines of an array, 1 … 4096"""
     columns: int
-    """bit lines of an array, in differential pairs: even, 2 … 256"""
+    """bit lines of an array, in differential pairs: even, 2 … 4096"""
     bits: int
     """resolution of the pulse widths, 1 … 16"""
     currents: CurrentRange

@@ -181,7 +181,7 @@ def test_calibration_lowers_the_error():
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
-        ({"rows": 0}, "rows 0: give a whole number from 1 to 256"),
+        ({"rows": 0}, "rows 0: give a whole number from 1 to 4096"),
         ({"rows": 8.0}, "rows 8.0"),
         ({"columns": 7}, "columns 7 is odd"),
         ({"bits": 0}, "bits 0"),
