@@ -63,7 +63,7 @@ def random_network(surrogate: Surrogate, design: Design) -> nn.Module:
     rows, pairs = design.array.rows, design.array.columns // 2
     first, second = nn.Linear(rows, pairs), nn.Linear(pairs, pairs)
     with torch.no_grad():
-        for layer in (first, second):
+        for layer, bias in ((first, 2.0), (second, 0.0)):  # so that the second layer is never given zeros alone
             layer.weight.copy_(torch.randn(layer.weight.shape, generator=generator))
-            layer.bias.zero_()
+            layer.bias.fill_(bias)
     return convert(nn.Sequential(first, nn.ReLU(), second), surrogate, Mapping(tile_settings(design)))
