@@ -82,41 +82,39 @@ class _PairSums(torch.autograd.Function):
         vmms, pairs = windows.vmms(image), current.shape[-1]
         mean, strength, *drop = rest
         out, description = image.new_zeros(vmms, pairs), _description(windows, image)
-        part = None
+        part, slopes = None, []
         for first, last in parts(vmms, windows.row_tiles * windows.used_rows):
             if part is None or part.size[1] != last - first:
                 part = _Part(kernels, windows, slots, last - first, image)
-                projection = image.new_empty(windows.row_tiles, (last - first) * slots, 2 * pairs)
             s, charge = part.fill(image, description, first, mean, strength), out[first:last]
             for steady, tile in zip(s.steady, current, strict=True):
                 charge.addmm_(steady, tile)
-            torch.bmm(s.seen, amplitude, out=projection)
+            projection = torch.bmm(s.seen, amplitude)
             sizes = (windows.row_tiles, last - first, slots, pairs)
             call("fg_remaining_pairs", *sizes, s.square, s.level, *drop, charge, projection)
+            if any(ctx.needs_input_grad):
+                slopes.append(projection)
         ctx.kernels, ctx.windows, ctx.slots, ctx.rest = kernels, windows, slots, rest
-        ctx.save_for_backward(image, current, amplitude)
+        ctx.save_for_backward(image, current, amplitude, *slopes)
         return out
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, gradient):  # type: ignore[no-untyped-def,override]
-        image, current, amplitude = ctx.saved_tensors
+        image, current, amplitude, *slopes = ctx.saved_tensors
         kernels, windows, slots = ctx.kernels, ctx.windows, ctx.slots
         gradient, description = gradient.contiguous(), _description(windows, image)
         vmms, pairs = gradient.shape
-        mean, strength, *drop = ctx.rest
+        mean, strength, *_ = ctx.rest
         to_current, to_amplitude = torch.zeros_like(current), torch.zeros_like(amplitude)
         to_image = torch.zeros_like(image) if ctx.needs_input_grad[0] else None
         part = None
-        for first, last in parts(vmms, windows.row_tiles * windows.used_rows):
+        for (first, last), slope in zip(parts(vmms, windows.row_tiles * windows.used_rows), slopes, strict=True):
             if part is None or part.size[1] != last - first:
                 part = _Part(kernels, windows, slots, last - first, image)
-                projection = image.new_empty(windows.row_tiles, (last - first) * slots, 2 * pairs)
             s, g = part.fill(image, description, first, mean, strength), gradient[first:last]
-            torch.bmm(s.seen, amplitude, out=projection)
-            sizes = (windows.row_tiles, last - first, slots, pairs)
-            call("fg_remaining_pairs", *sizes, s.square, s.level, *drop, None, projection)
-            projection.view(windows.row_tiles, last - first, slots, 2, pairs).mul_(g[:, None, None])
+            apart = slope.view(windows.row_tiles, last - first, slots, 2, pairs)
+            projection = (apart * g[:, None, None]).view_as(slope)
             to_amplitude.baddbmm_(s.seen.mT, projection)
             for tile, steady in zip(to_current, s.steady, strict=True):
                 tile.addmm_(steady.mT, g)

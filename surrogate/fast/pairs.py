@@ -1,7 +1,8 @@
 """Differences of column pairs over many VMMs, computed in parts that are computed again on the way back.
 
 A layer needs of each pair of columns only the difference of their charges, summed over its row tiles. Up to the drop
-that is linear in the expansion, so that half as many products do; and nothing is kept for the way back but the inputs.
+that is linear in the expansion, so that half as many products do. For the way back only the inputs are kept and, by the
+fused kernels, how much of each column's drop is left.
 """
 
 from __future__ import annotations
