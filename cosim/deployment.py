@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from cosim.folders import write_json
 from cosim.networks import accuracies, describe, load_network, retrain_seeds, save_network, tile_settings
 from cosim.ngspice import Ngspice
@@ -27,17 +29,18 @@ def retrain_into(
     it returns: ``network.json``. Raises ``InputError`` for a surrogate that has not passed."""
     with stages.counted("Retraining the network through the surrogate") as progress:
         results = retrain_seeds(surrogate, tile_settings(design), list(range(seeds)), recipe, workers, progress)
-    return write_retrained(folder, surrogate, results, recipe)
+    return write_retrained(folder, surrogate, results, recipe, digits().test.pixels[:1])
 
 
 def write_retrained(
-    folder: Path, surrogate: Surrogate, results: list[SeedResult], recipe: ComparisonRecipe
+    folder: Path, surrogate: Surrogate, results: list[SeedResult], recipe: ComparisonRecipe, image: Tensor
 ) -> dict[str, Any]:
-    """Write the first network of ``results`` and, last, ``network.json``, which is returned."""
+    """Write the first network of ``results``, which takes an ``image`` like this one, and, last, ``network.json``,
+    which is returned."""
     network = results[0].network
     provenance = of_surrogate(surrogate, results[0].seed, network=network_hash(network.state_dict()))
     report = {
-        **describe(results, recipe),
+        **describe(results, recipe, image),
         "accuracy": accuracies(results),
         "provenance": provenance.as_dict(),
     }

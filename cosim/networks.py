@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from multiprocessing.managers import SyncManager
@@ -13,34 +13,34 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from cosim.errors import InputError
 from cosim.orphans import end_with_parent
 from cosim.provenance import of_surrogate
 from netlists.design import Design
+from surrogate.analog import LayerSettings, Mapping, convert, summary
 from surrogate.data.digits import digits
-from surrogate.layers import TileSettings
 from surrogate.mapping import CurrentRange
-from surrogate.network import SIZES, Perceptron, analog_layers, analog_network, software_network
 from surrogate.surrogate import Surrogate
 from surrogate.tensor_file import save_tensors
 from surrogate.tensor_reader import ForeignFile, read_tensors
-from surrogate.training.comparison import ComparisonRecipe, SeedResult, compare
+from surrogate.training.comparison import SIZES, ComparisonRecipe, SeedResult, compare, software_network
 
-FORMAT = "fgcosim-network-1"
+FORMAT = "fgcosim-network-2"
 MAX_BYTES = 10_000_000
 ACCURACIES = ("software", "deployed", "control", "retrained")
 
 
-def tile_settings(design: Design) -> TileSettings:
+def tile_settings(design: Design) -> LayerSettings:
     """Tiles of the design's own size, resolution and weight range."""
     currents = CurrentRange(design.weights.current_min, design.weights.current_max)
-    return TileSettings(design.array.rows, design.array.columns // 2 * 2, design.read.bits, currents)
+    return LayerSettings(design.array.rows, design.array.columns // 2 * 2, design.read.bits, currents)
 
 
 def retrain_seeds(
     surrogate: Surrogate,
-    settings: TileSettings,
+    settings: LayerSettings,
     seeds: list[int],
     recipe: ComparisonRecipe,
     workers: int | None = None,
@@ -76,7 +76,7 @@ def _wait_a_little(futures: dict[Any, int]) -> None:
 
 
 def _one_seed(
-    surrogate: Surrogate, settings: TileSettings, seed: int, recipe: ComparisonRecipe, epochs: Any
+    surrogate: Surrogate, settings: LayerSettings, seed: int, recipe: ComparisonRecipe, epochs: Any
 ) -> SeedResult:
     torch.set_num_threads(1)
     train_set, test_set = digits()
@@ -93,26 +93,19 @@ def accuracies(results: list[SeedResult]) -> dict[str, float]:
     return summary
 
 
-def describe(results: list[SeedResult], recipe: ComparisonRecipe) -> dict[str, Any]:
-    """For ``network.json``: accuracies and learning curves by seed, and how the layers sit on arrays."""
+def describe(results: list[SeedResult], recipe: ComparisonRecipe, image: torch.Tensor) -> dict[str, Any]:
+    """For ``network.json``: accuracies and learning curves by seed, and how the layers sit on arrays that take one
+    ``image``."""
     seeds = [
         {"seed": r.seed, **{name: getattr(r, name) for name in ACCURACIES},
          "control_curve": list(r.control_curve), "retrained_curve": list(r.retrained_curve)}
         for r in results
     ]  # fmt: skip
-    tiles = []
-    for layer in analog_layers(results[0].network):
-        s, (fan_in, fan_out) = layer.settings, layer.weight.shape
-        arrays = layer.row_tiles * layer.column_tiles
-        used = fan_in * fan_out * 2
-        tiles.append({
-            "layer": f"{fan_in}x{fan_out}", "arrays": arrays, "rows": s.rows, "columns": s.columns, "cells_used": used,
-            "utilisation": used / (arrays * s.rows * s.columns), "vmms_per_image": arrays,
-        })  # fmt: skip
+    tiles = [{**asdict(row), "layer": row.matrix} for row in summary(results[0].network, image).layers]
     return {"epochs": recipe.retraining_epochs, "recipe": asdict(recipe), "seeds": seeds, "tiles": tiles}
 
 
-def save_network(network: Perceptron, surrogate: Surrogate, seed: int, path: Path) -> None:
+def save_network(network: nn.Module, surrogate: Surrogate, seed: int, path: Path) -> None:
     """Write the trained weights and where they come from, atomically."""
     header = {**of_surrogate(surrogate, seed).as_dict(), "sizes": list(SIZES)}
     save_tensors(network.state_dict(), {"format": FORMAT, "header": json.dumps(header)}, path)
@@ -130,12 +123,12 @@ def read_network(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
         raise InputError(f"{path}: truncated or no network ({error}): make it again with 'fgcosim retrain'") from None
 
 
-def load_network(path: Path, surrogate: Surrogate, settings: TileSettings) -> Perceptron:
+def load_network(path: Path, surrogate: Surrogate, settings: LayerSettings) -> nn.Module:
     """The network in ``path`` on arrays of ``surrogate``. Raises :class:`InputError` on foreign or unfit files."""
     header, tensors = read_network(path)
     if header.get("design_hash") != surrogate.provenance.get("design_hash"):
         raise InputError(f"{path}: trained for another design than the surrogate's: retrain it")
-    network = analog_network(software_network(0), surrogate, settings)
+    network = convert(software_network(0), surrogate, Mapping(settings))
     try:
         _check_tensors(tensors, network.state_dict())
         network.load_state_dict(tensors)
@@ -145,12 +138,12 @@ def load_network(path: Path, surrogate: Surrogate, settings: TileSettings) -> Pe
     return network
 
 
-def _check_tensors(tensors: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor]) -> None:
+def _check_tensors(tensors: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor]) -> None:
     """Raise ``ValueError`` unless ``tensors`` are those ``wanted`` by type and hold usable values."""
     for name, tensor in tensors.items():
         if name in wanted and tensor.dtype != wanted[name].dtype:
             raise ValueError(f"{name} is of type {tensor.dtype}")
         if not bool(torch.isfinite(tensor).all()):
             raise ValueError(f"{name} holds values that are not finite")
-        if name.endswith(("ranges", "span")) and not bool((tensor > 0).all()):
+        if name.endswith(("input_range", "span")) and not bool((tensor > 0).all()):
             raise ValueError(f"{name} is not positive")

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from cosim.campaign import write_campaign
 from cosim.dataset import DataSet, load_dataset
@@ -32,9 +33,11 @@ from cosim.summary import network_figures, surrogate_figures
 from cosim.validation import validate_dataset
 from cosim.waveforms import record_waveforms
 from netlists.design import Design
+from surrogate.analog.calibrate import observed
+from surrogate.analog.pulses import input_range, pulse_codes
+from surrogate.analog.tiling import Tiling
 from surrogate.data.digits import digits
 from surrogate.files import save_surrogate
-from surrogate.layers import pulse_codes
 from surrogate.surrogate import Surrogate
 from surrogate.training.comparison import ComparisonRecipe, trained_software
 
@@ -137,12 +140,13 @@ def network_durations(design: Design, count: int = 400) -> NDArray[np.float64]:
     settings = tile_settings(design)
     images, _ = digits()
     software = trained_software(images, 0, ComparisonRecipe(software_epochs=30))
+    linear = {name: layer for name, layer in software.named_modules() if isinstance(layer, nn.Linear)}
     rows = []
-    with torch.no_grad():
-        for given in software.inputs(images.pixels[:count]):
-            codes = pulse_codes(given, settings.bits)
-            spare = -given.shape[1] % settings.rows
-            rows.append(torch.nn.functional.pad(codes, (0, spare)).reshape(-1, settings.rows))
+    for name, shown in observed(software, linear, images.pixels[:count]).items():
+        layer = linear[name]
+        tiling = Tiling(layer.in_features, layer.out_features, 1, settings.rows, settings.columns)
+        codes = pulse_codes(shown.given / input_range(shown.given), settings.bits)
+        rows.append(tiling.whole_rows(tiling.split_rows(codes)).flatten(0, 1))
     top = 2**settings.bits - 1
     return np.round(torch.cat(rows).double().numpy() * top) / top * design.read.t_max
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from cosim.campaign import simulate_many
 from cosim.dataset import DataSet, save_dataset
@@ -19,9 +19,9 @@ from cosim.ngspice import Ngspice
 from cosim.provenance import network_hash, of_surrogate
 from netlists.design import Design
 from netlists.stimulus import t_stop
+from surrogate.analog import AnalogLayer, analog_layers
+from surrogate.analog import summary as summary_of
 from surrogate.data.images import Images
-from surrogate.layers import AnalogLinear
-from surrogate.network import Perceptron, analog_layers
 from surrogate.scores import decibel
 from surrogate.surrogate import Surrogate
 
@@ -44,7 +44,7 @@ class SignOff:
 def sign_off(
     design: Design,
     surrogate: Surrogate,
-    network: Perceptron,
+    network: nn.Module,
     images: Images,
     engine: Ngspice,
     folder: Path,
@@ -63,30 +63,36 @@ def sign_off(
         raise InputError("signoff: the surrogate was fitted to another design: sign off with its own design file")
     count = len(images.labels)
     layers = analog_layers(network)
-    total = sum(layer.row_tiles * layer.column_tiles for layer in layers) * count
-    truth, predicted, energy, hashes, done = [], [], [], {}, 0
-    given = images.pixels
+    total, done = vmms_of(network, images.pixels), 0
+    truth: list[Array] = []
+    predicted: list[Array] = []
+    energy: list[Array] = []
+    hashes: dict[str, str] = {}
+
+    def in_spice(layer: AnalogLayer, given: tuple[Tensor, ...], _out: Tensor) -> Tensor:
+        nonlocal done
+        where, before = folder / f"layer-{len(truth)}", done
+        charge, expected, data = _layer_charges(
+            design, surrogate, layer, given[0], engine, where, workers,
+            lambda finished, _total: progress(before + finished, total), scheduler,
+        )  # fmt: skip
+        save_dataset(data, where / "data.h5")
+        hashes[f"layer_{len(truth)}"] = data.hash
+        done += len(data)
+        truth.append(charge.reshape(-1, charge.shape[-1]))
+        predicted.append(expected.reshape(-1, charge.shape[-1]))
+        energy.append(data.energy)
+        scale = surrogate.current_scale * surrogate.time_scale
+        return layer.arranged(layer.read_out(torch.from_numpy(charge / scale).to(given[0])), given[0])
+
     with torch.no_grad():
         surrogate_class = network(images.pixels).argmax(-1)
-        for k, layer in enumerate(layers):
-
-            def report(finished: int, _total: int, before: int = done) -> None:
-                progress(before + finished, total)
-
-            where = folder / f"layer-{k}"
-            charge, expected, data = _layer_charges(
-                design, surrogate, layer, given, engine, where, workers, report, scheduler
-            )
-            save_dataset(data, where / "data.h5")
-            hashes[f"layer_{k}"] = data.hash
-            done += len(data)
-            truth.append(charge.reshape(-1, charge.shape[-1]))
-            predicted.append(expected.reshape(-1, charge.shape[-1]))
-            energy.append(data.energy)
-            scale = surrogate.current_scale * surrogate.time_scale
-            out = layer.read_out(torch.from_numpy(charge / scale).float())
-            given = (torch.relu(out) / network.ranges[k]).clamp(0, 1) if k + 1 < len(layers) else out
-    spice_class = given.argmax(-1)
+        hooks = [layer.register_forward_hook(in_spice) for layer in layers.values()]
+        try:
+            spice_class = network(images.pixels).argmax(-1)
+        finally:
+            for hook in hooks:
+                hook.remove()
     q, p, joules = np.concatenate(truth), np.concatenate(predicted), np.concatenate(energy)
     summary = {
         "images": count,
@@ -111,10 +117,15 @@ def sign_off(
     return SignOff(summary, q, p)
 
 
+def vmms_of(network: nn.Module, pixels: Tensor) -> int:
+    """Array VMMs that images of ``pixels`` take on all analog layers of ``network``."""
+    return len(pixels) * sum(row.vmms_per_image for row in summary_of(network, pixels[:1]).layers)
+
+
 def _layer_charges(
     design: Design,
     surrogate: Surrogate,
-    layer: AnalogLinear,
+    layer: AnalogLayer,
     given: Tensor,
     engine: Ngspice,
     folder: Path,
@@ -122,20 +133,19 @@ def _layer_charges(
     progress: Progress,
     scheduler: str | None,
 ) -> tuple[Array, Array, DataSet]:
-    """Charges [b, R, C, M] C of one layer in SPICE and as the surrogate predicts them, and the campaign."""
+    """Charges [P, v, G, R, C, M] C of one layer in SPICE and as the surrogate predicts them, and the campaign."""
     if surrogate.state_map is None:
         raise InputError("signoff: the surrogate has no map from states to voltages: fit it to a design's data set")
     settings = layer.settings
     tile_design = design.resized(settings.rows, settings.columns)
     states = layer.states()
     surrogate.domain.check_state(states)
-    volts = surrogate.state_map.inverse(states.double()).flatten(0, 1).numpy()
-    widths = layer.durations(given)
-    b, r, c = len(given), layer.row_tiles, layer.column_tiles
+    volts = surrogate.state_map.inverse(states.double()).flatten(0, 2).numpy()
+    widths, t = layer.durations(given), layer.tiling
     top = 2**settings.bits - 1
     duration = np.round(widths.double().numpy() * top) / top * design.read.t_max
-    per_tile = np.repeat(duration[:, :, None], c, axis=2).reshape(b * r * c, settings.rows)
-    matrix = np.tile(np.arange(r * c), b)
+    per_tile = np.repeat(duration.reshape(-1, settings.rows), t.column_tiles, axis=0)
+    matrix = np.tile(np.arange(t.arrays), len(per_tile) // t.arrays)
     data = simulate_many(tile_design, volts, per_tile, matrix, engine, folder, workers, progress, scheduler)
     expected = layer.column_charges(widths, states).double().numpy() * surrogate.current_scale * surrogate.time_scale
-    return data.charge.reshape(b, r, c, -1), expected, data
+    return data.charge.reshape(expected.shape), expected, data

@@ -11,17 +11,27 @@ from typing import ClassVar, Protocol
 import torch
 from torch import Tensor
 
-from surrogate.fast.engine import FastEngine, suitable_accuracy
+from surrogate.fast.engine import Accuracy, FastEngine, suitable_accuracy
+from surrogate.fast.pairs import PART, columns_apart, recomputed
+from surrogate.fast.windows import Windows
 from surrogate.linear import RESISTANCES, effective_matrix, linear_charges
-from surrogate.model import charges, pattern_currents
+from surrogate.model import charges, one_hot_currents
 from surrogate.parameters import EFFECTS, SPECS, unflatten
 
 
 class TileEngine(Protocol):
     """Charges of many tiles in the precision and on the device of what it is given."""
 
+    whole_arrays: bool
+    """Whether :meth:`pair_sums` must know the cells of idle rows, too: they conduct."""
+
     def tile_charges(self, duration: Tensor, state: Tensor) -> Tensor:
         """Charges [b, R, C, M] of ``duration`` [b, R, N] on tiles of ``state`` [R, C, N, M], differentiable in both."""
+
+    def pair_sums(self, image: Tensor, windows: Windows, state: Tensor, pairs: int) -> Tensor:
+        """Differences [v, pairs] of the charges of the first ``pairs`` column pairs (2k less 2k + 1), summed over the
+        row tiles, of all ``windows`` of ``image`` [B, H, W, ch] on the first n rows, at ``state`` [R, C, n, M], of
+        tiles whose other rows stay idle (``whole_arrays``: [R, C, N, M]); differentiable in both."""
 
 
 class Engine(ABC):
@@ -46,8 +56,11 @@ class Engine(ABC):
         """Currents [b, N, M] that reading arrays of ``state`` [b, N, M] one row at a time shows."""
 
     @abstractmethod
-    def tile_engine(self, rows: int, low: float, high: float, typical: Tensor) -> TileEngine:
-        """What layers on arrays of ``rows`` compute with, for states ``low`` … ``high``, distributed as ``typical``."""
+    def tile_engine(
+        self, rows: int, low: float, high: float, typical: Tensor, accuracy: Accuracy | None = None
+    ) -> TileEngine:
+        """What layers on arrays of ``rows`` compute with, for states ``low`` … ``high``, distributed as ``typical``;
+        at what is suitable for that size unless ``accuracy`` says otherwise."""
 
 
 class MosEngine(Engine):
@@ -63,13 +76,13 @@ class MosEngine(Engine):
 
     def one_hot_currents(self, state: Tensor) -> Tensor:
         """See :class:`Engine`."""
-        rows = state.shape[-2]
-        eye = torch.eye(rows, dtype=state.dtype).repeat(len(state), 1)
-        return pattern_currents(unflatten(self.shared), state.repeat_interleave(rows, dim=0), eye).reshape(state.shape)
+        return one_hot_currents(unflatten(self.shared), state)
 
-    def tile_engine(self, rows: int, low: float, high: float, typical: Tensor) -> TileEngine:
+    def tile_engine(
+        self, rows: int, low: float, high: float, typical: Tensor, accuracy: Accuracy | None = None
+    ) -> TileEngine:
         """See :class:`Engine`."""
-        return FastEngine(unflatten(self.shared), rows, low, high, typical, suitable_accuracy(rows))
+        return FastEngine(unflatten(self.shared), rows, low, high, typical, accuracy or suitable_accuracy(rows))
 
 
 class LinearEngine(Engine):
@@ -92,7 +105,9 @@ class LinearEngine(Engine):
         """See :class:`Engine`."""
         return effective_matrix(state, torch.exp(self.shared))
 
-    def tile_engine(self, rows: int, low: float, high: float, typical: Tensor) -> TileEngine:
+    def tile_engine(
+        self, rows: int, low: float, high: float, typical: Tensor, accuracy: Accuracy | None = None
+    ) -> TileEngine:
         """See :class:`Engine`; any size, any conductance."""
         return LinearTiles(torch.exp(self.shared))
 
@@ -100,12 +115,25 @@ class LinearEngine(Engine):
 class LinearTiles:
     """Tiles of linear cells between wires of ``resistance`` [4]."""
 
+    whole_arrays = True
+
     def __init__(self, resistance: Tensor) -> None:
         self.resistance = resistance
 
     def tile_charges(self, duration: Tensor, state: Tensor) -> Tensor:
         """See :class:`TileEngine`."""
         return linear_charges(duration, state, self.resistance.to(state.device))
+
+    def pair_sums(self, image: Tensor, windows: Windows, state: Tensor, pairs: int) -> Tensor:
+        """See :class:`TileEngine`."""
+        matrix = effective_matrix(state, self.resistance.to(state.device)).transpose(1, 2).flatten(2)
+        weight = columns_apart(matrix[:, : windows.used_rows, : 2 * pairs]).flatten(0, 1)
+
+        def of_part(part: Tensor, weight: Tensor) -> Tensor:
+            return windows.pulses(part).flatten(1) @ weight
+
+        each = max(1, PART // (windows.vmms(image[:1]) * len(weight)))
+        return torch.cat([recomputed(of_part, part, weight) for part in image.split(each)])
 
 
 ENGINES: dict[str, type[Engine]] = {engine.kind: engine for engine in (MosEngine, LinearEngine)}

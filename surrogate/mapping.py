@@ -62,15 +62,17 @@ class InverseCurve:
         self.edge = array_edge(p, rows)
 
     def __call__(self, current: Tensor) -> Tensor:
-        """States [..., N, M] of target ``current`` [..., N, M] A, in its dtype, corrected at the array's edge."""
+        """States [..., n, M] of target ``current`` [..., n, M] A on the first n rows, in its dtype, corrected at the
+        array's edge."""
         target = torch.log(current.double())
         k = torch.searchsorted(self.log_current, target.detach().contiguous()).clamp(1, TABLE_POINTS - 1)
         x0, x1 = self.log_current[k - 1], self.log_current[k]
         y0, y1 = self.state[k - 1], self.state[k]
         state = y0 + (y1 - y0) * (target - x0) / (x1 - x0)
-        stored = state - self.edge.shift[:, None]
+        shift, fall = (values[: state.shape[-2], None] for values in (self.edge.shift, self.edge.fall))
+        stored = state - shift
         for _ in range(EDGE_PASSES):
-            stored = state - self.edge.shift[:, None] - self.edge.fall[:, None] * gate_fall(stored)
+            stored = state - shift - fall * gate_fall(stored)
         return stored.to(current.dtype)
 
 
@@ -98,8 +100,8 @@ def inverse_curve(surrogate: Surrogate, currents: CurrentRange, rows: int) -> In
 def program(surrogate: Surrogate, inverse: Inverse, target: Tensor, passes: int = 12) -> Tensor:
     """States [..., N, M] that show ``target`` [..., N, M] A in a one-hot read of the whole array, as write–verify
     programming reaches: neighbours' floating gates and shared drivers included."""
-    state = inverse(target.double())
+    wanted = inverse(target.double())
+    state = wanted
     for _ in range(passes):
-        shown = surrogate.one_hot_current(state)
-        state = state + inverse(target.double()) - inverse(shown)
+        state = state + wanted - inverse(surrogate.one_hot_current(state))
     return state

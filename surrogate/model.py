@@ -180,6 +180,26 @@ def pattern_currents(p: Parameters, state: Tensor, active: Tensor, precision: Pr
     return cell_currents(p, state, active, precision).sum(dim=-2)
 
 
+def one_hot_currents(p: Parameters, state: Tensor, precision: Precision = EXACT) -> Tensor:
+    """Currents [b, N, M] that arrays of ``state`` [b, N, M] show when one row after the other is active alone.
+
+    As :func:`pattern_currents` of one-hot patterns, at a fraction 1/N of the work: idle cells are left out, which would
+    conduct under a deep drop alone."""
+    arrays, rows, columns = state.shape
+    alone = shifted_state(p, state, torch.zeros(arrays, rows, dtype=state.dtype)).reshape(arrays * rows, 1, columns)
+    line = torch.exp(p.log_switch) + torch.exp(p.log_bit_line) * torch.arange(rows).repeat(arrays)[:, None, None]
+    wires = distance(columns)
+
+    def step(current: Tensor) -> Tensor:
+        drop = line * current
+        rise = torch.exp(p.log_driver) * current.sum(-1, keepdim=True) + torch.exp(p.log_word_line) * (current @ wires)
+        return cell_current(p, alone - p.sensitivity * drop - rise, drop)
+
+    with torch.no_grad():
+        current, _, _ = _converge(step, torch.zeros_like(alone), precision.currents)
+    return current.reshape(state.shape)
+
+
 def charges(p: Parameters, state: Tensor, duration: Tensor, precision: Precision = EXACT) -> Tensor:
     """Bit-line charges [n, M] of ``duration`` [n, N] (in units of the time scale); ``state`` u is [1 or n, N, M].
 

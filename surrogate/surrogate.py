@@ -14,6 +14,7 @@ from torch import Tensor
 
 from surrogate.engine import ENGINES, Engine, TileEngine
 from surrogate.errors import InputError
+from surrogate.fast.engine import Accuracy
 from surrogate.ideal import least_squares_weights, one_hot_weights
 from surrogate.parameters import Parameters, unflatten
 from surrogate.state_map import StateMap
@@ -147,10 +148,10 @@ class Surrogate:
             current = self.engine.one_hot_currents(arrays)
         return (current * self.current_scale).reshape(state.shape)
 
-    def tile_engine(self, rows: int, typical: Tensor) -> TileEngine:
+    def tile_engine(self, rows: int, typical: Tensor, accuracy: Accuracy | None = None) -> TileEngine:
         """The fast engine for arrays of ``rows``, most exact for states distributed as the ``typical`` ones (any
-        shape); states may leave the domain a little while training."""
-        return self.engine.tile_engine(rows, self.domain.state_min, self.domain.state_max, typical)
+        shape), at a suitable ``accuracy`` or a given one; states may leave the domain a little while training."""
+        return self.engine.tile_engine(rows, self.domain.state_min, self.domain.state_max, typical, accuracy)
 
     def with_report(self, report: dict[str, Any]) -> Surrogate:
         """The same surrogate with the report of its cross-validation."""

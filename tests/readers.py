@@ -30,12 +30,13 @@ from cosim.waveforms import Waveforms, load_waveforms
 from netlists.design import Design
 from netlists.designfile import dump_design, load_design
 from netlists.parasitics.read import read_parasitics
+from surrogate.analog import Mapping, convert
 from surrogate.errors import InputError as SurrogateInputError
 from surrogate.files import load_surrogate, save_surrogate
-from surrogate.network import analog_network, software_network
 from surrogate.parameters import SIZE, start_values
 from surrogate.state_map import StateMap
 from surrogate.surrogate import Domain, Surrogate
+from surrogate.training.comparison import software_network
 
 ROWS, COLUMNS = 4, 2
 STAGES = ("software", "deployed", "control", "retrained")
@@ -170,7 +171,7 @@ def write_durations(path: Path) -> None:
 
 def write_network(path: Path) -> None:
     """A network on arrays of :func:`surrogate`, untrained."""
-    network = analog_network(software_network(0), surrogate(), tile_settings(design()))
+    network = convert(software_network(0), surrogate(), Mapping(tile_settings(design())))
     save_network(network, surrogate(), 0, path)
 
 

@@ -12,8 +12,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-GRID = 128
-"""Steps of the time grid over the time scale."""
+
+def grid_of(slots: int, drop_terms: int) -> int:
+    """Steps of the time grid over the time scale. Charges are stationary in what the grid resolves, so that with one
+    slot and one product few nodes are as good as a hundred; several slots need their edges where they belong."""
+    if slots > 1:
+        return 32
+    return 7 if drop_terms == 1 else 15
+
 
 TINY = 1e-20
 
@@ -35,11 +41,12 @@ class _Elapsed(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, duration: Tensor, current: Tensor, reading: Tensor, edge: Tensor) -> Tensor:  # type: ignore[no-untyped-def,override]
-        place = duration * GRID
-        index = place.floor().clamp(0, GRID - 1).long()
+        grid = current.shape[-1] - 1
+        place = duration * grid
+        index = place.floor().clamp(0, grid - 1).long()
         late = place - index
         start, end = current.gather(-1, index), current.gather(-1, index + 1)
-        read = reading.gather(-1, index) + late * (start + 0.5 * late * (end - start)) / GRID
+        read = reading.gather(-1, index) + late * (start + 0.5 * late * (end - start)) / grid
         slots = edge.shape[-1] - 1
         slot = (torch.searchsorted(edge, read.contiguous()) - 1).clamp(0, slots - 1)
         ctx.save_for_backward(torch.lerp(start, end, late), slot)
@@ -52,13 +59,14 @@ class _Elapsed(torch.autograd.Function):
         return slope * gradient.gather(-2, slot[..., None, :]).squeeze(-2), None, None, None
 
 
-def mean_clock(duration: Tensor, weight: Tensor, strength: Tensor, slots: int) -> Clock:
+def mean_clock(duration: Tensor, weight: Tensor, strength: Tensor, slots: int, grid: int) -> Clock:
     """Clock of ``duration`` [K, b, N] (0 … 1, time scale) where row i of the mean column carries ``weight`` [K, N]
-    and active neighbours act on it by ``strength`` [K, 5], coefficients of the powers of their share."""
+    and active neighbours act on it by ``strength`` [K, 5], coefficients of the powers of their share; in steps of
+    1 / ``grid``."""
     with torch.no_grad():
-        current = _falling_current(duration, weight, strength)
+        current = _falling_current(duration, weight, strength, grid)
         step = 0.5 * (current[..., 1:] + current[..., :-1])
-        charge = step / GRID
+        charge = step / grid
         reading = torch.nn.functional.pad(charge.cumsum(-1), (1, 0))
         middle = reading[..., :-1] + 0.5 * charge
         slot = (middle * (slots / reading[..., -1:].clamp_min(TINY))).long().clamp(0, slots - 1)
@@ -73,14 +81,14 @@ def mean_clock(duration: Tensor, weight: Tensor, strength: Tensor, slots: int) -
     return Clock(elapsed, square, level)
 
 
-def _falling_current(duration: Tensor, weight: Tensor, strength: Tensor) -> Tensor:
-    """Current [K, b, GRID + 1] of the mean column at the grid's times, every step spread over one step of the grid
+def _falling_current(duration: Tensor, weight: Tensor, strength: Tensor, grid: int) -> Tensor:
+    """Current [K, b, grid + 1] of the mean column at the grid's times, every step spread over one step of the grid
     and the neighbours counted by the share of rows still active."""
-    place = duration * GRID + 0.5
-    index = place.floor().clamp(0, GRID).long()
+    place = duration * grid + 0.5
+    index = place.floor().clamp(0, grid).long()
     carried = (weight[:, None] * (duration > 0)).to(duration.dtype)
     at_node = carried * (place - index)
-    size = (*duration.shape[:-1], GRID + 1)
+    size = (*duration.shape[:-1], grid + 1)
     before = torch.zeros(size, dtype=duration.dtype, device=duration.device).scatter_add(-1, index, carried)
     active = before.flip(-1).cumsum(-1).flip(-1).scatter_add(-1, index, at_node - carried)
     share = active / weight.sum(-1)[:, None, None].clamp_min(TINY)

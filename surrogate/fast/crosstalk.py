@@ -19,13 +19,17 @@ REACH = max(OFFSETS)
 def crosstalk_features(duration: Tensor, lost: float, kernel: Tensor) -> Tensor:
     """Features [..., Q, N]: the integral of the ``kernel`` [N, 16, Q] over the patterns that each row goes through
     in its pulse, of ``duration`` [..., N], less the time ``lost`` at its start, in the pattern of all pulses, and at
-    its end, in its last pattern."""
+    its end, in its last pattern: a row ends with or before the neighbours that are no shorter, so that the time at its
+    end only counts in minima that are its own. Pulses that differ by less than that time blur.
+
+    Where pulses end together the gradient is that of one of them, the row's own first."""
     rows = duration.shape[-1]
-    around = pad(duration, (REACH, REACH))
-    minima = [duration]
+    at_edge = lost * (duration > 0).to(duration)
+    started = duration - at_edge
+    around = pad(started, (REACH, REACH))
+    minima = [started - at_edge]
     for offset in OFFSETS:
         other = around[..., REACH + offset : REACH + offset + rows]
-        minima += [torch.where(m < other, m, other) for m in minima]
-    together = torch.stack(minima, dim=-2)
-    edges = (together > 0) * (1 + (together == duration[..., None, :]).to(duration))
-    return torch.einsum("...cn,ncq->...qn", together - lost * edges, kernel)
+        shorter = torch.where(other < started, other, torch.inf)
+        minima += [torch.where(m <= shorter, m, shorter) for m in minima]
+    return torch.einsum("...cn,ncq->...qn", torch.stack(minima, dim=-2), kernel)

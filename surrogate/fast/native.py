@@ -7,7 +7,7 @@ import ctypes
 import torch
 from torch import Tensor
 
-from surrogate.fast.clock import GRID
+from surrogate.fast.clock import grid_of
 from surrogate.fast.library import library
 from surrogate.fast.tiles import CellModel, TileFunctions
 
@@ -77,13 +77,18 @@ def _widened(values: Tensor, parts: int) -> Tensor:
     return torch.cat(split, dim=1).contiguous()
 
 
-def _call(name: str, *given: Tensor | int | float | _Cell) -> None:
+Given = Tensor | int | float | ctypes.Structure | None
+
+
+def call(name: str, *given: Given) -> None:
     """Call a kernel; tensors must be contiguous."""
     if getattr(library(), name)(*map(_as_c, given)):
         raise ValueError(f"{name}: no kernel for this number of terms")
 
 
-def _as_c(value: Tensor | int | float | _Cell):  # type: ignore[no-untyped-def]
+def _as_c(value: Given):  # type: ignore[no-untyped-def]
+    if value is None:
+        return None
     if isinstance(value, Tensor):
         return ctypes.c_void_p(value.data_ptr())
     if isinstance(value, int):
@@ -102,7 +107,7 @@ class _TileFunctions(torch.autograd.Function):
         response, curvature, share, kappa = state.new_empty(4, k, m)
         kept = (profile, kappa, *state.new_empty(4, k, n, m))
         out = (current, amplitude, mean, response, curvature, share, strength)
-        _call("fg_tile_forward", kernels.description(n, m), k, terms, drop_terms, state, *out, *kept)
+        call("fg_tile_forward", kernels.description(n, m), k, terms, drop_terms, state, *out, *kept)
         ctx.kernels = kernels
         ctx.save_for_backward(*kept)
         ctx.mark_non_differentiable(mean, strength, response, curvature, share)
@@ -114,7 +119,7 @@ class _TileFunctions(torch.autograd.Function):
         k, n, m = kept[2].shape
         to_state = torch.empty_like(kept[2])
         given = (*kept, to_current.contiguous(), to_amplitude.contiguous(), to_state)
-        _call("fg_tile_backward", kernels.description(n, m), k, *kernels.sizes, *given)
+        call("fg_tile_backward", kernels.description(n, m), k, *kernels.sizes, *given)
         return to_state, None
 
 
@@ -129,14 +134,14 @@ class _Charges(torch.autograd.Function):
         slot = torch.empty(duration.shape, dtype=torch.int32)
         square, level = duration.new_empty(2, k, b, slots)
         clock = (elapsed, slope, slot, square, level)
-        _call("fg_mean_clock", k, b, n, slots, GRID, duration, mean, strength, *clock)
+        call("fg_mean_clock", k, b, n, slots, grid_of(slots, drop_terms), duration, mean, strength, *clock)
         steady = duration.new_empty(k, b, terms * n)
         seen = duration.new_empty(k, b * slots, drop_terms * n)
-        _call("fg_crosstalk_forward", k * b, n, terms, duration, kernels.edge_time, kernels.kernel, steady)
-        _call("fg_crosstalk_forward", k * b * slots, n, drop_terms, elapsed, 0.0, kernels.drop_kernel, seen)
+        call("fg_crosstalk_forward", k * b, n, terms, duration, kernels.edge_time, kernels.kernel, steady)
+        call("fg_crosstalk_forward", k * b * slots, n, drop_terms, elapsed, 0.0, kernels.drop_kernel, seen)
         charge, derivative = torch.bmm(steady, current), torch.bmm(seen, amplitude)
         drop = (square, level, response, curvature, share)
-        _call("fg_remaining_charge", k, b, slots, current.shape[-1], *drop, charge, derivative)
+        call("fg_remaining_charge", k, b, slots, current.shape[-1], *drop, charge, derivative)
         ctx.kernels, ctx.slots = kernels, slots
         ctx.save_for_backward(duration, elapsed, slope, slot, steady, seen, derivative, current, amplitude)
         return charge
@@ -151,11 +156,11 @@ class _Charges(torch.autograd.Function):
         projected = (gradient[:, :, None] * derivative.view(k, b, slots, -1)).view(k, b * slots, -1)
         to_amplitude, to_current = torch.bmm(seen.mT, projected), torch.bmm(steady.mT, gradient)
         to_elapsed = torch.zeros_like(elapsed)
-        given = (elapsed, kernels.drop_kernel, torch.bmm(projected, amplitude.mT), to_elapsed)
-        _call("fg_crosstalk_backward", k * b * slots, n, drop_terms, *given)
+        given = (elapsed, 0.0, kernels.drop_kernel, torch.bmm(projected, amplitude.mT), to_elapsed)
+        call("fg_crosstalk_backward", k * b * slots, n, drop_terms, *given)
         if slots > 1:
             to_elapsed = to_elapsed.gather(-2, slot[..., None, :].long())
         to_duration = to_elapsed.view_as(slope).mul_(slope)
-        given = (duration, kernels.kernel, torch.bmm(gradient, current.mT), to_duration)
-        _call("fg_crosstalk_backward", k * b, n, terms, *given)
+        given = (duration, kernels.edge_time, kernels.kernel, torch.bmm(gradient, current.mT), to_duration)
+        call("fg_crosstalk_backward", k * b, n, terms, *given)
         return to_duration, to_current, to_amplitude, None, None, None

@@ -45,6 +45,11 @@ class CellModel:
         shift, fall = self.edge_shift.to(like), self.edge_fall.to(like)
         return replace(self, tables=self.tables.to(like), edge_shift=shift, edge_fall=fall)
 
+    def first(self, rows: int) -> CellModel:
+        """The model of the first ``rows`` of these arrays, the ones next to the clamps, where the others stay idle."""
+        tables = replace(self.tables, kernel=self.tables.kernel[:rows])
+        return replace(self, tables=tables, edge_shift=self.edge_shift[:rows], edge_fall=self.edge_fall[:rows])
+
 
 def cell_model(p: Parameters, tables: CellTables) -> CellModel:
     """Model of cells with shared parameters ``p``."""
@@ -105,6 +110,11 @@ class TileFunctions:
             curvature=joined(self.curvature),
             share=joined(self.share),
         )
+
+    def narrow(self, columns: int) -> TileFunctions:
+        """The first ``columns`` of all tiles."""
+        names = ("current", "amplitude", "response", "curvature", "share")
+        return replace(self, **{name: getattr(self, name)[..., :columns] for name in names})
 
 
 def tile_functions(cell: CellModel, state: Tensor) -> TileFunctions:

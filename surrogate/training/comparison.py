@@ -5,27 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
 from torch import nn
 
+from surrogate.analog import LayerSettings, Mapping, analog_layers, calibrate, convert, deploy, quantised, unquantised
 from surrogate.data.images import Images
-from surrogate.layers import TileSettings
-from surrogate.network import (
-    Perceptron,
-    analog_layers,
-    analog_network,
-    calibrate_ranges,
-    calibrate_read_out,
-    deployed_scores,
-    quantised_network,
-    software_network,
-)
+from surrogate.networks.build import build
 from surrogate.surrogate import Surrogate
-from surrogate.training.evaluation import accuracy, accuracy_of
-from surrogate.training.recipe import Adam, TrainingRecipe
+from surrogate.training.evaluation import accuracy_of
+from surrogate.training.recipe import Adam, MlpRecipe, TrainingRecipe
 from surrogate.training.trainer import Epoch, Trainer, held_out
 
 Progress = Callable[[str], None]
+SIZES = (64, 32, 10)
+"""Units of the perceptron, inputs first."""
+
 RETRAINING_SEED = 1000
 """Added to the seed, so that retraining sees the images in another order than the software network did."""
 
@@ -61,22 +54,25 @@ class SeedResult:
     retrained: float
     control_curve: tuple[float, ...]
     retrained_curve: tuple[float, ...]
-    network: Perceptron
-    software_network: Perceptron
+    network: nn.Module
+    software_network: nn.Module
 
 
-def trained_software(train_set: Images, seed: int, recipe: ComparisonRecipe) -> Perceptron:
-    """A trained software network with calibrated hidden ranges."""
+def software_network(seed: int) -> nn.Module:
+    """The untrained software network."""
+    return build(MlpRecipe(kind="mlp", sizes=list(SIZES)), SIZES[:1], SIZES[-1], seed)
+
+
+def trained_software(train_set: Images, seed: int, recipe: ComparisonRecipe) -> nn.Module:
+    """A trained software network."""
     network = software_network(seed)
-    network.ranges.fill_(1.0)
-    plain = nn.Sequential(network.layers[0], nn.ReLU(), network.layers[1])
-    Trainer(plain, held_out(train_set, 0), recipe.software(), seed).run()
-    return calibrate_ranges(network, train_set.pixels)
+    Trainer(network, held_out(train_set, 0), recipe.software(), seed).run()
+    return network.eval()
 
 
 def compare(
     surrogate: Surrogate,
-    settings: TileSettings,
+    settings: LayerSettings,
     train_set: Images,
     test_set: Images,
     seed: int,
@@ -85,23 +81,20 @@ def compare(
 ) -> SeedResult:
     """The four accuracies of one seed (see the module's title). Raises ``InputError`` for an unvalidated surrogate."""
     software = trained_software(train_set, seed, recipe)
-    analog = analog_network(software, surrogate, settings)
-    states = [layer.programmed_states() for layer in analog_layers(analog)]
-    for layer_states in states:
-        surrogate.domain.check_state(layer_states)
-    calibrate_read_out(analog, software, train_set.pixels, states)
-    deployed = accuracy(deployed_scores(analog, test_set.pixels, states), test_set.labels)
-    control = quantised_network(software, settings.bits)
+    analog = convert(software, surrogate, Mapping(settings))
+    calibrate(analog, train_set.pixels, software)
+    control = quantised(analog)
     control_curve = _retrain(control, train_set, test_set, seed, recipe, lambda a: progress(f"control {a:.3f}"))
-    control_accuracy = _deploy_control(control, software, surrogate, settings, train_set, test_set)
+    controlled = unquantised(control)
+    deployed = [_deployed(digital, surrogate, settings, train_set) for digital in (software, controlled)]
     curve = _retrain(analog, train_set, test_set, seed, recipe, lambda a: progress(f"retrained {a:.3f}"))
-    for layer in analog_layers(analog):
+    for layer in analog_layers(analog).values():
         surrogate.domain.check_state(layer.states().detach())
     return SeedResult(
         seed=seed,
         software=accuracy_of(software, test_set),
-        deployed=deployed,
-        control=control_accuracy,
+        deployed=accuracy_of(deployed[0], test_set),
+        control=accuracy_of(deployed[1], test_set),
         retrained=curve[-1],
         control_curve=tuple(control_curve),
         retrained_curve=tuple(curve),
@@ -111,7 +104,7 @@ def compare(
 
 
 def _retrain(
-    network: Perceptron,
+    network: nn.Module,
     train_set: Images,
     test_set: Images,
     seed: int,
@@ -128,19 +121,8 @@ def _retrain(
     return curve
 
 
-def _deploy_control(
-    control: Perceptron,
-    software: Perceptron,
-    surrogate: Surrogate,
-    settings: TileSettings,
-    train_set: Images,
-    test_set: Images,
-) -> float:
-    """Accuracy of the control network once it is deployed on the arrays like the software network was."""
-    with torch.no_grad():
-        for layer in control.layers:
-            layer.get_parameter("weight").clamp_(-layer.get_buffer("span"), layer.get_buffer("span"))
-    analog = analog_network(control, surrogate, settings)
-    states = [layer.programmed_states() for layer in analog_layers(analog)]
-    calibrate_read_out(analog, control, train_set.pixels, states)
-    return accuracy(deployed_scores(analog, test_set.pixels, states), test_set.labels)
+def _deployed(digital: nn.Module, surrogate: Surrogate, settings: LayerSettings, train_set: Images) -> nn.Module:
+    """``digital`` as programmed into arrays, calibrated there."""
+    deployed = deploy(convert(digital, surrogate, Mapping(settings)))
+    calibrate(deployed, train_set.pixels, digital)
+    return deployed

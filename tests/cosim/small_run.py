@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from cosim.campaign import run_campaign
 from cosim.dataset import save_dataset
@@ -20,10 +21,9 @@ from cosim.summary import network_figures, surrogate_figures
 from cosim.validation import validate_dataset
 from cosim.waveforms import record_waveforms
 from netlists.design import Design
+from surrogate.analog import Mapping, convert
 from surrogate.data.images import Images
 from surrogate.files import save_surrogate
-from surrogate.layers import AnalogLinear
-from surrogate.network import Perceptron
 from surrogate.surrogate import Surrogate
 from surrogate.training.comparison import ComparisonRecipe, SeedResult
 
@@ -46,7 +46,7 @@ def make_run(design: Design, engine: Ngspice, folder: Path, workers: int = 1) ->
     save_surrogate(surrogate, folder / "surrogate.safetensors")
     network = random_network(surrogate, design)
     result = SeedResult(0, 0.9, 0.8, 0.8, 0.9, (0.9, 0.9), (0.8, 0.9), network, network)
-    retrained = write_retrained(folder, surrogate, [result], ComparisonRecipe())
+    retrained = write_retrained(folder, surrogate, [result], ComparisonRecipe(), torch.zeros(1, design.array.rows))
     generator = torch.Generator().manual_seed(1)
     pixels = torch.rand(2, design.array.rows, generator=generator)
     images = Images(pixels, torch.tensor([0, 1]), "two", ("a", "b"))
@@ -57,10 +57,13 @@ def make_run(design: Design, engine: Ngspice, folder: Path, workers: int = 1) ->
     write_json({**figures, "wall_seconds": {"total": 1.0}}, folder / "summary.json")
 
 
-def random_network(surrogate: Surrogate, design: Design) -> Perceptron:
+def random_network(surrogate: Surrogate, design: Design) -> nn.Module:
     """Two layers, each on one array of ``design``."""
     generator = torch.Generator().manual_seed(0)
     rows, pairs = design.array.rows, design.array.columns // 2
-    weights = (torch.randn(rows, pairs, generator=generator), torch.randn(pairs, pairs, generator=generator))
-    settings = tile_settings(design)
-    return Perceptron([AnalogLinear(w, torch.zeros(pairs), surrogate, settings) for w in weights], torch.ones(1))
+    first, second = nn.Linear(rows, pairs), nn.Linear(pairs, pairs)
+    with torch.no_grad():
+        for layer, bias in ((first, 2.0), (second, 0.0)):  # so that the second layer is never given zeros alone
+            layer.weight.copy_(torch.randn(layer.weight.shape, generator=generator))
+            layer.bias.fill_(bias)
+    return convert(nn.Sequential(first, nn.ReLU(), second), surrogate, Mapping(tile_settings(design)))

@@ -19,8 +19,9 @@ from netlists.design import Design
 from netlists.graph import array_graph
 from netlists.nodal import clamp_currents
 from netlists.stimulus import check_durations
+from surrogate.analog import LayerSettings
+from surrogate.analog.pulses import pulse_codes
 from surrogate.extraction import extract_states
-from surrogate.layers import TileSettings, pulse_codes
 from surrogate.mapping import CurrentRange, inverse_curve, pair_currents, program
 from surrogate.scores import decibel
 from surrogate.strict_json import parse_json
@@ -155,7 +156,7 @@ def test_settings_of_tiles(_, case):
     low, high, rows, columns, bits = case
     currents = attempt(CurrentRange, low, high, finite=False)
     if currents is not None:
-        attempt(TileSettings, rows, columns, bits, currents, finite=False)
+        attempt(LayerSettings, rows, columns, bits, currents, finite=False)
 
 
 @fuzz(30, st.tuples(_near((3, 2), -1, 1), st.floats(1e-3, 10), st.floats(1e-9, 1e-7), st.floats(1.01, 100)))

@@ -1,29 +1,20 @@
-"""The digits network in its forms, and its comparison."""
+"""The digits network and the comparison of its forms."""
 
 import pytest
 import torch
 from synthetic import surrogate
 
+from surrogate.analog import AnalogLinear, LayerSettings, Mapping, analog_layers, convert
 from surrogate.data.digits import digits
 from surrogate.data.images import Images
 from surrogate.errors import InputError
-from surrogate.layers import AnalogLinear, TileSettings
 from surrogate.mapping import CurrentRange
-from surrogate.network import (
-    Perceptron,
-    analog_layers,
-    analog_network,
-    calibrate_ranges,
-    deployed_scores,
-    quantised_network,
-    software_network,
-)
-from surrogate.training.comparison import ComparisonRecipe, compare, trained_software
+from surrogate.training.comparison import ComparisonRecipe, compare, software_network, trained_software
 from surrogate.training.evaluation import accuracy, accuracy_of
 from surrogate.training.recipe import Adam, TrainingRecipe
 from surrogate.training.trainer import Trainer, held_out
 
-TILE = TileSettings(16, 16, 8, CurrentRange(5e-9, 2e-7))
+TILE = LayerSettings(16, 16, 8, CurrentRange(5e-9, 2e-7))
 
 
 @pytest.fixture(scope="module")
@@ -46,44 +37,13 @@ def loss_of(network, images):
 def test_software_networks_differ_by_seed_only():
     one, same, other = software_network(1), software_network(1), software_network(2)
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), same.parameters(), strict=True))
-    assert not torch.equal(one.layers[0].weight, other.layers[0].weight)
+    assert not torch.equal(one[1].weight, other[1].weight)
 
 
-def test_calibrated_ranges_keep_the_function():
-    network = software_network(0)
-    pixels = torch.rand(300, 64, generator=torch.Generator().manual_seed(0))
-    hidden = torch.relu(network.layers[0](pixels))
-    plain = network.layers[1](hidden)
-    scaled = calibrate_ranges(network, pixels)
-    given = scaled.inputs(pixels)[1].detach()
-    assert float(given.max()) == 1.0
-    assert 0.995 < float((given < 1).double().mean()) < 1
-    unsaturated = (given < 1).all(dim=1)
-    assert int(unsaturated.sum()) > 200
-    torch.testing.assert_close(scaled(pixels)[unsaturated], plain[unsaturated], rtol=1e-4, atol=1e-4)
-
-
-def test_many_bits_make_the_quantised_network_the_software_network(software, images):
-    pixels = images[1].pixels
-    wanted = software(pixels).detach()
-    assert float((quantised_network(software, 16)(pixels).detach() - wanted).abs().max()) < 1e-2
-    error = [float((quantised_network(software, b)(pixels).detach() - wanted).square().mean()) for b in (2, 4, 8)]
-    assert error[0] > error[1] > error[2]
-
-
-def test_analog_networks_need_a_surrogate_that_passed(software):
-    with pytest.raises(InputError, match="validate"):
-        analog_network(software, surrogate(16, 16, report=None), TILE)
-    network = analog_network(software, surrogate(16, 16), TILE)
-    assert [type(layer) for layer in analog_layers(network)] == [AnalogLinear, AnalogLinear]
-    assert [(layer.row_tiles, layer.column_tiles) for layer in analog_layers(network)] == [(4, 4), (2, 2)]
-
-
-def test_deploying_the_trained_mapping_is_the_forward_pass(software, images):
-    network = analog_network(software, surrogate(16, 16), TILE)
-    states = [layer.states().detach() for layer in analog_layers(network)]
-    pixels = images[1].pixels[:20]
-    torch.testing.assert_close(deployed_scores(network, pixels, states), network(pixels).detach())
+def test_the_digits_network_on_arrays(software):
+    layers = list(analog_layers(convert(software, surrogate(16, 16), Mapping(TILE))).values())
+    assert [type(layer) for layer in layers] == [AnalogLinear, AnalogLinear]
+    assert [(layer.tiling.row_tiles, layer.tiling.column_tiles) for layer in layers] == [(4, 4), (2, 2)]
 
 
 def test_accuracy_by_hand():
@@ -105,9 +65,12 @@ def tiny():
 
 def test_training_through_the_surrogate_lowers_the_loss():
     problem = tiny()
-    weight = torch.rand(4, 3, generator=torch.Generator().manual_seed(1)) * 4 - 2
-    settings = TileSettings(4, 6, 8, CurrentRange(5e-9, 2e-7))
-    network = Perceptron([AnalogLinear(weight, torch.zeros(3), surrogate(4, 6), settings)], torch.zeros(0))
+    layer = torch.nn.Linear(4, 3)
+    with torch.no_grad():
+        layer.weight.copy_(torch.rand(3, 4, generator=torch.Generator().manual_seed(1)) * 4 - 2)
+        layer.bias.zero_()
+    settings = LayerSettings(4, 6, 8, CurrentRange(5e-9, 2e-7))
+    network = convert(layer, surrogate(4, 6), Mapping(settings))
     before, epochs = loss_of(network, problem), []
     recipe = TrainingRecipe(epochs=8, optimiser=Adam(rate=0.1))
     Trainer(network, held_out(problem, 0), recipe, 0).run(lambda done: epochs.append(done.epoch))
@@ -119,12 +82,11 @@ def test_training_repeats_itself_exactly():
     results = []
     for _ in range(2):
         network = software_network(3)
-        network.ranges.fill_(1.0)
         pixels = torch.ones(70, 64) * torch.linspace(0, 1, 70)[:, None]
         grey = Images(pixels, torch.arange(70) % 10, "grey", tuple("0123456789"))
         recipe = TrainingRecipe(epochs=2, optimiser=Adam(rate=1e-2))
         Trainer(network, held_out(grey, 0), recipe, 5).run()
-        results.append(network.layers[0].weight.detach().clone())
+        results.append(network[1].weight.detach().clone())
     assert torch.equal(results[0], results[1])
 
 

@@ -202,12 +202,22 @@ def test_gradients_are_finite_for_states_beyond_the_tables():
     assert all(bool(torch.isfinite(g).all()) for g in gradients)
 
 
-def test_other_numbers_of_rows_are_refused():
+def test_more_rows_than_the_engine_is_for_are_refused():
     engine = FastEngine(fitted(), 16, LOW, HIGH, TYPICAL)
-    with pytest.raises(InputError, match="8 rows: this engine is for 16"):
-        engine.functions(random_state(1, 8, 6))
-    with pytest.raises(InputError, match="8 rows"):
-        engine.charges(engine.functions(random_state(1, 16, 6)), random_duration(4, 8)[None])
+    with pytest.raises(InputError, match="24 rows: this engine is for 16"):
+        engine.functions(random_state(1, 24, 6))
+    with pytest.raises(InputError, match="24 rows"):
+        engine.charges(engine.functions(random_state(1, 16, 6)), random_duration(4, 24)[None])
+
+
+def test_fewer_rows_are_those_of_an_array_whose_others_stay_idle():
+    p, state, duration = fitted(**STRONG_EDGE), random_state(16, 6), random_duration(4, 16)
+    duration[:, 9:] = 0.0
+    engine = FastEngine(p, 16, LOW, HIGH, TYPICAL, FINE)
+    few = engine.charges(engine.functions(state[None, :9]), duration[None, :, :9])[0]
+    truth = charges(p, state[None], duration)
+    assert error(few, truth) < 2e-3
+    assert error(few, truth) < 0.1 * error(charges(p, state[None, :9], duration[:, :9]), truth)
 
 
 def test_sizes_without_a_kernel_take_the_plain_path():
@@ -272,7 +282,7 @@ def test_derivatives_of_features_and_of_the_remaining_charge():
     assert torch.autograd.gradcheck(lambda t: crosstalk_features(t, 7e-4, kernel), leaf)
     engine = FastEngine(p, 5, LOW, HIGH, TYPICAL)
     tiles = engine.functions(state[None])
-    clock = mean_clock(duration[None], tiles.mean, tiles.strength, 2)
+    clock = mean_clock(duration[None], tiles.mean, tiles.strength, 2, 32)
     steady, projection = (torch.rand(1, 2, *s, dtype=torch.float64).requires_grad_(True) for s in ((3,), (2, 3)))
     assert torch.autograd.gradcheck(lambda q, h: remaining_charge(tiles, q, h, clock), (steady, projection))
 

@@ -112,6 +112,71 @@ void mean_clock(int64_t batch, int64_t n, int64_t slots, int64_t grid, const flo
   }
 }
 
+typedef int32_t Ints __attribute__((vector_size(4 * kLanes)));
+
+// values of a table of one or two vectors at `node`
+template <int V>
+inline Vec at_nodes(const Vec* table, Ints node) {
+  if constexpr (V == 1) return __builtin_shuffle(table[0], node);
+  else return __builtin_shuffle(table[0], table[1], node);
+}
+
+// One slot on a grid whose nodes fill V vectors: all in registers, by rows.
+template <int V>
+void coarse_clock(int64_t batch, int64_t n, const float* duration, const float* weight, const float* strength,
+                  float* elapsed, float* slope, float* square, float* level) {
+  constexpr int nodes = V * kLanes, grid = nodes - 1;
+  const int64_t np = (n + kLanes - 1) / kLanes * kLanes;
+  const Vec zero{}, one = zero + 1.0f, scale = zero + static_cast<float>(grid);
+  std::vector<float> carried(np, 0.0f), time(np, 0.0f), read(np), steep(np);
+  std::copy(weight, weight + n, carried.begin());
+  float total = 0.0f;
+  for (int64_t i = 0; i < n; ++i) total += weight[i];
+  const float per_total = 1.0f / std::max(total, kTiny), length = 1.0f / grid;
+  for (int64_t b = 0; b < batch; ++b) {
+    std::memcpy(time.data(), duration + b * n, n * sizeof(float));
+    Vec at[nodes] = {};
+    for (int64_t i = 0; i < np; i += kLanes) {
+      const Vec t = load(&time[i]), w = t > zero ? load(&carried[i]) : zero;
+      Vec place = t * scale + 0.5f;
+      for (int k = 0; k < nodes; ++k, place -= 1.0f) {
+        const Vec over = place < one ? place : one;
+        at[k] += w * (over > zero ? over : zero);
+      }
+    }
+    Vec current[V], next[V] = {}, reading[V] = {};
+    for (int k = 0; k < nodes; ++k) {
+      const Vec v = at[k];
+      current[k / kLanes][k % kLanes] = ((v[0] + v[4]) + (v[1] + v[5])) + ((v[2] + v[6]) + (v[3] + v[7]));
+    }
+    for (Vec& some : current) {
+      const Vec p = some * per_total;
+      some *= (((strength[4] * p + strength[3]) * p + strength[2]) * p + strength[1]) * p + strength[0];
+    }
+    float sum = 0.0f, two = 0.0f, three = 0.0f;
+    for (int k = 0; k < grid; ++k) {
+      const float now = current[k / kLanes][k % kLanes], then = current[(k + 1) / kLanes][(k + 1) % kLanes];
+      const float step = 0.5f * (now + then);
+      next[k / kLanes][k % kLanes] = then - now;
+      reading[k / kLanes][k % kLanes] = sum;
+      sum += step * length, two += step * step * length, three += step * step * step * length;
+    }
+    square[b] = two;
+    level[b] = three / std::max(two, kTiny);
+    for (int64_t i = 0; i < np; i += kLanes) {
+      const Vec place = load(&time[i]) * scale;
+      Ints node = __builtin_convertvector(place, Ints);
+      node = node < grid - 1 ? node : (Ints{} + (grid - 1));
+      const Vec late = place - __builtin_convertvector(node, Vec);
+      const Vec start = at_nodes<V>(current, node), change = late * at_nodes<V>(next, node);
+      store(&read[i], at_nodes<V>(reading, node) + late * (start + 0.5f * change) * length);
+      store(&steep[i], start + change);
+    }
+    std::memcpy(elapsed + b * n, read.data(), n * sizeof(float));
+    std::memcpy(slope + b * n, steep.data(), n * sizeof(float));
+  }
+}
+
 }  // namespace
 
 extern "C" {
@@ -122,6 +187,13 @@ int fg_mean_clock(int64_t tiles, int64_t batch, int64_t n, int64_t slots, int64_
                   const float* weight, const float* strength, float* elapsed, float* slope, int32_t* slot,
                   float* square, float* level) {
   const int64_t bn = batch * n, bs = batch * slots;
+  if (slots == 1 && (grid == kLanes - 1 || grid == 2 * kLanes - 1)) {
+    const auto clock = grid == kLanes - 1 ? coarse_clock<1> : coarse_clock<2>;
+    for (int64_t t = 0; t < tiles; ++t)
+      clock(batch, n, duration + t * bn, weight + t * n, strength + t * 5, elapsed + t * bn, slope + t * bn,
+            square + t * batch, level + t * batch);
+    return 0;
+  }
   for (int64_t t = 0; t < tiles; ++t)
     mean_clock(batch, n, slots, grid, duration + t * bn, weight + t * n, strength + t * 5, elapsed + t * bs * n,
                slope + t * bn, slot + t * bn, square + t * bs, level + t * bs);

@@ -12,21 +12,33 @@ int64_t padded(int64_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
 // samples that are worked on together, so that what is between the steps stays in the cache
 constexpr int64_t kChunk = 16;
 
-// values [count, n] into rows [count, width] from place kReach on
-void widen(const float* values, int64_t count, int64_t n, int64_t width, float* out) {
-  for (int64_t k = 0; k < count; ++k) std::memcpy(out + k * width + kReach, values + k * n, n * sizeof(float));
+constexpr float kNever = 1e30f;
+
+// pulses [count, n] less the time that they lose at their start, into rows [count, width] from place kReach on
+void started(const float* time, float lost, int64_t count, int64_t n, int64_t width, float* out) {
+  for (int64_t k = 0; k < count; ++k)
+    for (int64_t i = 0; i < n; ++i) {
+      const float t = time[k * n + i];
+      out[k * width + kReach + i] = t > 0.0f ? t - lost : 0.0f;
+    }
 }
 
-// minima over the subsets of the four neighbours, from m[0] = own
-inline void minima(Vec* m, const Vec* neighbour) {
-  for (int k = 0; k < 4; ++k)
+// minima [16] over the subsets of the four neighbours that are shorter than the row's own pulse at `row`, which loses
+// time at its end, too
+inline void minima(const float* row, Vec lost, Vec* m, Vec* neighbour) {
+  const Vec zero{}, never = zero + kNever, own = load(row);
+  m[0] = own == zero ? zero : own - lost;
+  for (int k = 0; k < 4; ++k) {
+    const Vec other = load(row + kOffsets[k]);
+    neighbour[k] = other < own ? other : never;
     for (int c = 0; c < 1 << k; ++c) m[c | 1 << k] = min(m[c], neighbour[k]);
+  }
 }
 
 template <int Q>
 void crosstalk_forward(int64_t batch, int64_t n, const float* time, float lost, const float* kernel, float* out) {
   const int64_t np = padded(n), width = np + 2 * kReach;
-  const Vec zero{}, once = zero + lost, twice = once + lost;
+  const Vec once = Vec{} + lost;
   for (int64_t i = 0; i < n; i += kLanes) {
     const int64_t valid = std::min<int64_t>(kLanes, n - i);
     Vec t[16 * Q];
@@ -34,11 +46,7 @@ void crosstalk_forward(int64_t batch, int64_t n, const float* time, float lost, 
     for (int64_t b = 0; b < batch; ++b) {
       const float* row = time + b * width + i + kReach;
       Vec m[16], neighbour[4];
-      for (int k = 0; k < 4; ++k) neighbour[k] = load(row + kOffsets[k]);
-      const Vec own = m[0] = load(row);
-      minima(m, neighbour);
-      if (lost != 0.0f)  // at the start, and at the end where the row ends first
-        for (int c = 0; c < 16; ++c) m[c] -= m[c] > zero ? (m[c] == own ? twice : once) : zero;
+      minima(row, once, m, neighbour);
       for (int q = 0; q < Q; ++q) {
         Vec even = m[0] * t[q], odd = m[1] * t[Q + q];
         for (int c = 2; c < 16; c += 2) {
@@ -56,10 +64,10 @@ void crosstalk_forward(int64_t batch, int64_t n, const float* time, float lost, 
 
 // `passed` [5, all]: to the row itself and, still at the row's own place, to its four neighbours
 template <int Q>
-void crosstalk_backward(int64_t batch, int64_t n, const float* time, const float* kernel, const float* gradient,
-                        float* passed, int64_t all) {
+void crosstalk_backward(int64_t batch, int64_t n, const float* time, float lost, const float* kernel,
+                        const float* gradient, float* passed, int64_t all) {
   const int64_t np = padded(n), width = np + 2 * kReach;
-  const Vec zero{};
+  const Vec zero{}, once = zero + lost;
   for (int64_t i = 0; i < n; i += kLanes) {
     const int64_t valid = std::min<int64_t>(kLanes, n - i);
     Vec t[16 * Q];
@@ -67,9 +75,7 @@ void crosstalk_backward(int64_t batch, int64_t n, const float* time, const float
     for (int64_t b = 0; b < batch; ++b) {
       const float* row = time + b * width + i + kReach;
       Vec m[16], neighbour[4], g[16], in[Q];
-      for (int k = 0; k < 4; ++k) neighbour[k] = load(row + kOffsets[k]);
-      m[0] = load(row);
-      minima(m, neighbour);
+      minima(row, once, m, neighbour);
       for (int q = 0; q < Q; ++q) {
         const float* from = gradient + (b * Q + q) * n + i;
         if (valid == kLanes) in[q] = load(from);
@@ -83,7 +89,7 @@ void crosstalk_backward(int64_t batch, int64_t n, const float* time, const float
       for (int k = 3; k >= 0; --k) {
         Vec away = zero;
         for (int c = 0; c < 1 << k; ++c) {
-          const auto mine = m[c] < neighbour[k];
+          const auto mine = m[c] <= neighbour[k];
           g[c] += mine ? g[c | 1 << k] : zero;
           away += mine ? zero : g[c | 1 << k];
         }
@@ -115,7 +121,7 @@ int fg_crosstalk_forward(int64_t batch, int64_t n, int64_t q, const float* time,
   std::vector<float> around(kChunk * width, 0.0f);
   for (int64_t b = 0; b < batch; b += kChunk) {
     const int64_t chunk = std::min(kChunk, batch - b);
-    widen(time + b * n, chunk, n, width, around.data());
+    started(time + b * n, *lost, chunk, n, width, around.data());
 #define FG_CALL(Q) crosstalk_forward<Q>(chunk, n, around.data(), *lost, kernel, out + b * Q * n)
     FG_FOR_PRODUCTS(FG_CALL)
 #undef FG_CALL
@@ -123,15 +129,15 @@ int fg_crosstalk_forward(int64_t batch, int64_t n, int64_t q, const float* time,
   return 0;
 }
 
-int fg_crosstalk_backward(int64_t batch, int64_t n, int64_t q, const float* time, const float* kernel,
-                          const float* gradient, float* to_time) {  // adds to to_time
+int fg_crosstalk_backward(int64_t batch, int64_t n, int64_t q, const float* time, const float* lost,
+                          const float* kernel, const float* gradient, float* to_time) {  // adds to to_time
   const int64_t width = padded(n) + 2 * kReach, all = kChunk * width;
   std::vector<float> around(all, 0.0f), passed(5 * all, 0.0f);
   for (int64_t b = 0; b < batch; b += kChunk) {
     const int64_t chunk = std::min(kChunk, batch - b);
-    widen(time + b * n, chunk, n, width, around.data());
+    started(time + b * n, *lost, chunk, n, width, around.data());
 #define FG_CALL(Q) \
-  crosstalk_backward<Q>(chunk, n, around.data(), kernel, gradient + b * Q * n, passed.data(), all)
+  crosstalk_backward<Q>(chunk, n, around.data(), *lost, kernel, gradient + b * Q * n, passed.data(), all)
     FG_FOR_PRODUCTS(FG_CALL)
 #undef FG_CALL
     // rows beyond the last one have no pulses, and what is passed to or from outside the array is zero or left out

@@ -1,0 +1,25 @@
+"""Any torch network on floating-gate arrays: convert it, calibrate it, train it, deploy it, and convert it back."""
+
+from surrogate.analog.calibrate import calibrate, deploy
+from surrogate.analog.convert import analog_layers, convert, to_digital
+from surrogate.analog.layers import AnalogConv, AnalogLayer, AnalogLinear
+from surrogate.analog.mapping import LayerSettings, Mapping
+from surrogate.analog.quantised import quantised, unquantised
+from surrogate.analog.tiling import Tiling, summary
+
+__all__ = [
+    "AnalogConv",
+    "AnalogLayer",
+    "AnalogLinear",
+    "LayerSettings",
+    "Mapping",
+    "Tiling",
+    "analog_layers",
+    "calibrate",
+    "convert",
+    "deploy",
+    "quantised",
+    "summary",
+    "to_digital",
+    "unquantised",
+]

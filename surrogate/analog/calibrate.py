@@ -1,0 +1,164 @@
+"""What a converted network must learn from data before it is used: input ranges, converter ranges, gains and offsets.
+
+All of it in two passes over one batch of inputs: the digital network shows what goes into and out of each layer, then
+the analog one is set up layer by layer as the data reach it, so that each is calibrated on what the calibrated layers
+before it really produce.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from surrogate.analog.convert import analog_layers, to_digital
+from surrogate.analog.layers import AnalogLayer, AnalogLinear
+from surrogate.analog.pulses import input_range
+from surrogate.errors import InputError
+
+CONVERTER_MARGIN = 1.25
+"""Range of a converter over the largest charge that calibration saw."""
+
+@dataclass(frozen=True)
+class Shown:
+    """What a digital layer was given and gave."""
+
+    given: Tensor
+    out: Tensor
+
+
+def calibrate(model: nn.Module, inputs: Tensor, reference: nn.Module | None = None, ranges: bool = True) -> None:
+    """Set input ranges (unless ``ranges`` is off), converter ranges, gains and offsets of the analog layers of
+    ``model`` by ``inputs`` (as the model takes them, a few hundred).
+
+    Gain and offset of each output are the regression of the outputs of ``reference``, a digital network with the same
+    layers by name, on those of the analog layer; by default that is :func:`to_digital` of the model. All outputs of its
+    layers for all ``inputs`` are held in memory. Raises :class:`InputError` where a layer's inputs are negative
+    but its settings take them as unsigned, and where a layer is called more than once or not at all.
+    """
+    layers = analog_layers(model)
+    shown = observed(reference or to_digital(model), layers, inputs)
+    for name, layer in layers.items():
+        if ranges:
+            layer.input_range.copy_(_input_range(name, layer, shown[name].given))
+        layer.gain.fill_(1.0)
+        layer.offset.zero_()
+    hooks = dict[nn.Module, Callable[..., object]]()
+    hooks.update((layer, _calibrating(shown.pop(name).out)) for name, layer in layers.items())
+    converters = [m.register_forward_pre_hook(_calibrate_converter) for m in layers.values()]
+    try:
+        with torch.no_grad(), _evaluated(model), _hooked(hooks):
+            model(inputs)
+    finally:
+        for handle in converters:
+            handle.remove()
+
+
+def observed(model: nn.Module, names: Iterable[str], inputs: Tensor) -> dict[str, Shown]:
+    """What the layers ``names`` of a digital network are given and give for ``inputs``, in evaluation.
+
+    Raises :class:`InputError` where one of them is missing, called more than once or not at all.
+    """
+    wanted, modules = list(names), dict(model.named_modules())
+    shown: dict[str, Shown] = {}
+
+    def record(name: str) -> Callable[..., None]:
+        def hook(_module: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> None:
+            if name in shown:
+                raise InputError(f"layer {name}: called more than once: give every call a layer of its own")
+            shown[name] = Shown(given[0].detach(), out.detach())
+
+        return hook
+
+    for name in wanted:
+        if name not in modules:
+            raise InputError(f"layer {name}: not in the reference network: give one with the same names")
+    with torch.no_grad(), _evaluated(model), _hooked({modules[name]: record(name) for name in wanted}):
+        model(inputs)
+    for name in wanted:
+        if name not in shown:
+            raise InputError(f"layer {name}: not used by the network on these inputs: exclude it")
+    return shown
+
+
+def deploy(model: nn.Module) -> nn.Module:
+    """A copy of ``model`` whose cells are fixed where write–verify programming of its weights leaves them; calibrate it
+    before use. Raises :class:`InputError` where they leave the surrogate's domain."""
+    fixed = copy.deepcopy(model)
+    for name, layer in analog_layers(fixed).items():
+        cells = layer.programmed_states()
+        try:
+            layer.arrays.surrogate.domain.check_state(cells)
+        except InputError as error:
+            raise InputError(f"layer {name}: {error}") from None
+        layer.cells = cells
+    return fixed
+
+
+def _input_range(name: str, layer: AnalogLayer, given: Tensor) -> Tensor:
+    if not layer.settings.signed and float(given.min()) < 0:
+        raise InputError(
+            f"layer {name}: inputs down to {float(given.min()):.3g} but signed is false: set signed in the mapping"
+        )
+    try:
+        return input_range(given)
+    except InputError as error:
+        raise InputError(f"layer {name}: {error}") from None
+
+
+def _calibrating(wanted: Tensor) -> Callable[..., Tensor]:
+    """A hook that calibrates its layer, whose gains are 1 and offsets 0, against ``wanted`` and gives the calibrated
+    output."""
+
+    def hook(layer: AnalogLayer, _given: tuple[Tensor, ...], out: Tensor) -> Tensor:
+        axis = -1 if isinstance(layer, AnalogLinear) else 1
+        bias = 0.0 if layer.bias is None else layer.bias
+        shown, target = ((v.movedim(axis, -1) - bias).flatten(0, -2).double() for v in (out, wanted))
+        centred = shown - shown.mean(0)
+        variance = centred.square().sum(0)
+        gain = (centred * (target - target.mean(0))).sum(0) / variance.clamp_min(1e-30)
+        gain = torch.where(variance > 1e-12 * shown.square().sum(0), gain, 1.0)
+        layer.gain.copy_(gain)
+        layer.offset.copy_(target.mean(0) - gain * shown.mean(0))
+        calibrated = layer.gain * (out.movedim(axis, -1) - bias) + layer.offset + bias
+        return calibrated.movedim(-1, axis)
+
+    return hook
+
+
+def _calibrate_converter(layer: AnalogLayer, given: tuple[Tensor, ...]) -> None:
+    """Make the converters' range hold the charges of the inputs that are ``given``, with a margin."""
+    if layer.converter_range is None:
+        return
+    states, largest = layer.states(), torch.zeros_like(layer.converter_range)
+    for part in given[0].split(16):
+        largest = largest.maximum(layer.column_charges(layer.durations(part), states).amax())
+    if not float(largest) > 0:
+        raise InputError("converter: no charge in all of the calibration data: give inputs that are not zero")
+    layer.converter_range.copy_(CONVERTER_MARGIN * largest)
+
+
+@contextmanager
+def _evaluated(model: nn.Module) -> Iterator[None]:
+    """``model`` in evaluation mode, then every module in the mode that it was in."""
+    training = {module: module.training for module in model.modules()}
+    try:
+        model.eval()
+        yield
+    finally:
+        for module, mode in training.items():
+            module.training = mode
+
+
+@contextmanager
+def _hooked(hooks: dict[nn.Module, Callable[..., object]]) -> Iterator[None]:  # type: ignore[type-arg]
+    handles = [module.register_forward_hook(hook) for module, hook in hooks.items()]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()

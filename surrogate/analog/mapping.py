@@ -1,0 +1,146 @@
+"""How the layers of a network sit on arrays: settings for all layers, and for some by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Mapping as Dictionary
+from dataclasses import dataclass, fields, replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+from surrogate.errors import InputError
+from surrogate.mapping import CurrentRange
+
+MOST_ROWS = MOST_COLUMNS = 4096
+MOST_BITS = 16
+SPANS = ("layer", "column")
+
+
+@dataclass(frozen=True)
+class LayerSettings:
+    """How one layer sits on arrays. Raises :class:`InputError` for values that no array can have."""
+
+    rows: int
+    """word lines of an array, 1 … 4096"""
+    columns: int
+    """bit lines of an array, in differential pairs: even, 2 … 4096"""
+    bits: int
+    """resolution of the pulse widths, 1 … 16"""
+    currents: CurrentRange
+    """one-hot read currents of weight zero and of the largest weight, A"""
+    signed: bool = False
+    """whether inputs may be negative: positive and negative ones then take a VMM each, subtracted digitally"""
+    converter_bits: int | None = None
+    """resolution of the converter of each column's charge, 1 … 16; None: ideal"""
+    span: str = "layer"
+    """what shares one largest weight: the whole ``layer``, or each output (``column``) of its own"""
+
+    products: tuple[int, int, int] | None = None
+    """terms of the current, of the drop, and time slots in the engine's expansion (``surrogate.fast.engine``): fewer
+    are faster, (2, 1, 1) for training; None: what suits the array's size"""
+
+    def __post_init__(self) -> None:
+        tile = f"tile {self.rows}x{self.columns}"
+        _whole("rows", self.rows, 1, MOST_ROWS, tile)
+        _whole("columns", self.columns, 2, MOST_COLUMNS, tile)
+        if self.columns % 2:
+            raise InputError(f"{tile}: columns {self.columns} is odd: differential pairs need an even number")
+        _whole("bits", self.bits, 1, MOST_BITS, "pulse widths")
+        if self.converter_bits is not None:
+            _whole("converter_bits", self.converter_bits, 1, MOST_BITS, "converter")
+        if not isinstance(self.currents, CurrentRange):
+            raise InputError(f"currents {self.currents!r}: give a CurrentRange, or [low, high] in A")
+        if not isinstance(self.signed, bool):
+            raise InputError(f"signed {self.signed!r}: give true or false")
+        if self.span not in SPANS:
+            raise InputError(f"span {self.span!r}: give one of {', '.join(SPANS)}")
+        if self.products is not None and not _are_products(self.products):
+            raise InputError(f"products {self.products!r}: give [terms, drop terms, slots], drop terms at most terms")
+
+    def changed(self, changes: Dictionary[str, Any], where: str) -> LayerSettings:
+        """These settings with ``changes`` by name; ``where`` names them in errors. Currents may be [low, high]."""
+        known = {field.name for field in fields(self)}
+        for key in changes:
+            if key not in known:
+                raise InputError(f"{where}: {key!r} is no setting: use one of {', '.join(sorted(known))}")
+        given = dict(changes)
+        if isinstance(given.get("products"), list):
+            given["products"] = tuple(given["products"])
+        try:
+            if isinstance(given.get("currents"), (list, tuple)):
+                given["currents"] = _currents(given["currents"])
+            return replace(self, **given)
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from None
+
+
+def _whole(name: str, value: object, least: int, most: int, where: str) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise InputError(f"{where}: {name} {value!r}: give a whole number from {least} to {most}")
+
+
+def _are_products(values: object) -> bool:
+    if not isinstance(values, tuple) or len(values) != 3 or any(type(v) is not int for v in values):
+        return False
+    terms, drop_terms, slots = values
+    return 1 <= drop_terms <= terms <= 16 and 1 <= slots <= 16
+
+
+def _currents(values: object) -> CurrentRange:
+    if isinstance(values, (list, tuple)) and len(values) == 2 and all(type(v) in (int, float) for v in values):
+        return CurrentRange(float(values[0]), float(values[1]))
+    raise InputError(f"currents {values!r}: give [low, high] in A")
+
+
+@dataclass(frozen=True)
+class Override:
+    """Changed settings of the layers whose name fits ``pattern`` (as in file names: ``features.*``)."""
+
+    pattern: str
+    settings: LayerSettings
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """Settings of all layers; the last fitting one of ``overrides`` counts, ``excluded`` layers stay digital.
+
+    ``Mapping.of(default, {"features.0": {"rows": 32, "signed": True}}, excluded=["classifier"])`` makes one.
+    """
+
+    default: LayerSettings
+    overrides: tuple[Override, ...] = ()
+    excluded: tuple[str, ...] = ()
+
+    @staticmethod
+    def of(
+        default: LayerSettings,
+        layers: Dictionary[str, Dictionary[str, Any]] | None = None,
+        excluded: Iterable[str] = (),
+    ) -> Mapping:
+        """A mapping from changes of ``default`` by name or pattern, each on top of ``default`` alone.
+
+        Raises :class:`InputError` that names the pattern, the setting and the remedy.
+        """
+        if isinstance(excluded, str):
+            raise InputError(f"excluded {excluded!r}: give a list of names")
+        overrides = []
+        for pattern, changes in (layers or {}).items():
+            if not isinstance(changes, Dictionary):
+                raise InputError(f"layers.{pattern}: give settings by name, not {changes!r}")
+            overrides.append(Override(str(pattern), default.changed(changes, f"layers.{pattern}")))
+        return Mapping(default, tuple(overrides), tuple(map(str, excluded)))
+
+    def settings(self, name: str) -> LayerSettings | None:
+        """Settings of the layer ``name``; None where it stays digital."""
+        if any(fnmatchcase(name, pattern) for pattern in self.excluded):
+            return None
+        fitting = [o.settings for o in self.overrides if fnmatchcase(name, o.pattern)]
+        return fitting[-1] if fitting else self.default
+
+    def check_names(self, names: Iterable[str]) -> None:
+        """Raise :class:`InputError` for a pattern that fits none of the layers' ``names``."""
+        known = list(names)
+        for pattern in (*(o.pattern for o in self.overrides), *self.excluded):
+            if not any(fnmatchcase(name, pattern) for name in known):
+                layers = ", ".join(known) or "none"
+                raise InputError(f"mapping: {pattern!r} fits no layer: the network's layers are {layers[:300]}")

@@ -1,0 +1,55 @@
+"""The ideal quantised network, the control of a retraining: the same pulse widths and clipped weights, perfect VMMs."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from surrogate.analog.convert import replaced
+from surrogate.analog.layers import AnalogLayer
+from surrogate.analog.pulses import signed_codes
+
+
+class QuantisedLayer(nn.Module):
+    """The digital layer of an :class:`AnalogLayer`, its inputs as pulse widths and its weights clipped as there."""
+
+    span: Tensor
+    input_range: Tensor
+
+    def __init__(self, analog: AnalogLayer) -> None:
+        super().__init__()
+        self.layer = analog.digital()
+        self.bits, self.signed = analog.settings.bits, analog.settings.signed
+        self.register_buffer("span", analog.weight_span().clone())
+        self.register_buffer("input_range", analog.input_range.clone())
+
+    def clipped(self) -> Tensor:
+        """The weight as it counts."""
+        weight = self.layer.get_parameter("weight")
+        return torch.maximum(torch.minimum(weight, self.span), -self.span)
+
+    def digital(self) -> nn.Module:
+        """The digital layer, its weight as it counts."""
+        layer = copy.deepcopy(self.layer)
+        with torch.no_grad():
+            layer.get_parameter("weight").copy_(self.clipped())
+        return layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The layer's output for ``x``, shaped as the digital layer's."""
+        codes = signed_codes(x / self.input_range, self.bits, self.signed)
+        rounded = (codes[0] - codes[1] if self.signed else codes[0]) * self.input_range
+        out: Tensor = torch.func.functional_call(self.layer, {"weight": self.clipped()}, rounded)
+        return out
+
+
+def quantised(model: nn.Module) -> nn.Module:
+    """The ideal quantised twin of a calibrated network on arrays, whose weights and ranges it takes."""
+    return replaced(copy.deepcopy(model), lambda _, m: QuantisedLayer(m) if isinstance(m, AnalogLayer) else None)
+
+
+def unquantised(model: nn.Module) -> nn.Module:
+    """A copy of a :func:`quantised` network with every layer digital again, with its weights clipped."""
+    return replaced(copy.deepcopy(model), lambda _, m: m.digital() if isinstance(m, QuantisedLayer) else None)
