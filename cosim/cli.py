@@ -9,9 +9,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from cosim import commands, layout_command, parasitics_command, train_command
+from cosim import commands, extract_command, layout_command, train_command
 from cosim.errors import InputError, SimulationError
 from cosim.progress import Stages
+from cosim.study import command as study_command
+from netlists.extraction.extract import TIMEOUT_S
 from surrogate.errors import InputError as SurrogateInputError
 
 app = typer.Typer(
@@ -130,6 +132,17 @@ def signoff(
 
 
 @app.command()
+def study(
+    file: Annotated[Path, typer.Argument(help="Study file (*.yaml).")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder; runs/<study> by default.")] = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+) -> None:
+    """Extract, simulate, fit, validate and retrain variants of a design; interrupted, it goes on."""
+    _finish(study_command.study(file, out, workers, Stages(), scheduler))
+
+
+@app.command()
 def report(folder: Annotated[Path, typer.Argument(help="Run folder.")]) -> None:
     """Write report.html of a run folder."""
     _finish(commands.report(folder))
@@ -160,12 +173,19 @@ def layout(
 @app.command()
 def extract(
     design: Design,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="File to write: .spef, .dspf, .sp or .gz.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="File to write: .yaml (a design), .spef, .dspf, .sp or .gz.")
+    ] = None,
+    mode: Annotated[
+        extract_command.Source, typer.Option(help="Numbers by the field solver, in closed form, or the design's own.")
+    ] = "field",
+    edges: Annotated[bool, typer.Option("--edges", help="Correct the cells at the edges of a netlist.")] = False,
+    timeout: Annotated[float, typer.Option(help="Most seconds of the field solver.", min=1)] = TIMEOUT_S,
     check: Annotated[bool, typer.Option("--check", help="Report the netlist's health; exit status 1 if bad.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print that report as one JSON object.")] = False,
 ) -> None:
-    """Write the wires and capacitances of the design's array for other tools, and check its netlist."""
-    _finish(parasitics_command.extract(design, out, check, json))
+    """Extract wires and capacitances from the design's layout, for designs and other tools; check a netlist."""
+    _finish(extract_command.extract_design(design, out, mode, Stages(), edges, check, json, timeout))
 
 
 @app.command()

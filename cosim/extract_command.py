@@ -11,11 +11,12 @@ from rich.table import Table
 
 from cosim.errors import InputError
 from cosim.layout_command import drawn_and_checked
-from cosim.parasitics_command import write_parasitics
+from cosim.parasitics_command import report_health, uniform_graph, write_parasitics
 from cosim.progress import Stages
 from netlists.design import Design
 from netlists.designfile import dump_design, load_design
-from netlists.extraction.extract import Extraction, Mode, extract
+from netlists.extraction.extract import TIMEOUT_S, Extraction, Mode, extract
+from netlists.extraction.tiling import tiled_graph
 from netlists.parasitics.write import format_of
 from surrogate.atomic import replacing
 
@@ -24,54 +25,70 @@ Source = Literal["field", "analytic", "given"]
 
 
 def extract_design(
-    design: str, out: Path, source: Source, stages: Stages, tolerance: float = 0.01, timeout_s: float = 1800.0
-) -> bool:
+    design: str, out: Path | None, source: Source, stages: Stages, edges: bool = False, check: bool = False,
+    as_json: bool = False, timeout_s: float = TIMEOUT_S,
+) -> bool:  # fmt: skip
     """Write ``design`` with ``coupling`` and ``wires`` from ``source`` to ``out``: a design file (``*.yaml``), or the
-    array's wires and capacitances (``*.spef``, ``*.dspf``, ``*.sp``, also ``.gz``). Prints what was extracted.
+    array's wires and capacitances (``*.spef``, ``*.dspf``, ``*.sp``, also ``.gz``), in which ``edges`` corrects the
+    cells that have other surroundings than inner ones. Prints what was extracted, and with ``check`` the health of the
+    netlist (without ``out`` of the design's own); returns whether it is sound.
 
-    Raises :class:`InputError` on everything that is wrong with design, layout or file name, and with the field solver.
+    Raises :class:`InputError` where there is nothing to do, on everything that is wrong with design, layout or file
+    name, and with the field solver.
     """
-    is_design = out.suffix.lower() == ".yaml"
-    if not is_design:
+    if out is None and not check:
+        raise InputError("extract: nothing to do: name a file with --out or ask for --check")
+    if edges and (source == "given" or out is None or out.suffix.lower() == ".yaml"):
+        raise InputError("extract: --edges is for netlists that are extracted: write *.spef or the like, or drop it")
+    if out is not None:
+        _refuse_name(out)
+    console = Console(stderr=as_json, highlight=False)
+    if source == "given" or out is None:
+        result = load_design(design)
+        graph = uniform_graph(result)
+    else:
+        loaded, extraction = extracted(design, source, timeout_s, stages)
+        result = extraction.applied_to(loaded)
+        _print(console, loaded, extraction)
+        graph = tiled_graph(result, extraction, _folder(design)) if edges else uniform_graph(result)
+    if out is not None and out.suffix.lower() == ".yaml":
+        with replacing(out) as temporary:
+            temporary.write_text(dump_design(result), encoding="utf-8")
+    elif out is not None:
+        write_parasitics(result, out, graph)
+    return report_health(result, graph, as_json) if check else True
+
+
+def _refuse_name(out: Path) -> None:
+    if out.suffix.lower() != ".yaml":
         format_of(out)
     if not out.parent.is_dir() or out.is_dir():
         raise InputError(f"{out}: its folder does not exist or it is a folder: give a file name in an existing folder")
-    if source == "given":
-        result = load_design(design)
-    else:
-        loaded, extraction = extracted(design, source, tolerance, timeout_s, stages)
-        result = extraction.applied_to(loaded)
-        _print(loaded, extraction)
-    if is_design:
-        with replacing(out) as temporary:
-            temporary.write_text(dump_design(result), encoding="utf-8")
-    else:
-        write_parasitics(result, out)
-    return True
 
 
-def extracted(
-    design: str, mode: Mode, tolerance: float, timeout_s: float, stages: Stages
-) -> tuple[Design, Extraction]:
-    """A design file or built-in design and what its checked layout makes of it."""
+def _folder(design: str) -> Path | None:
     path = Path(design)
+    return path.parent if path.is_file() else None
+
+
+def extracted(design: str, mode: Mode, timeout_s: float, stages: Stages) -> tuple[Design, Extraction]:
+    """A design file or built-in design and what its checked layout makes of it. Raises as :func:`extract_design`."""
     loaded = drawn_and_checked(design).design
     title = "Solving the field around a cell" if mode == "field" else "Estimating the field around a cell"
     with stages.stage(title):
         try:
-            return loaded, extract(loaded, path.parent if path.is_file() else None, mode, tolerance, timeout_s)
+            return loaded, extract(loaded, _folder(design), mode, timeout_s=timeout_s)
         except InputError as error:
             raise InputError(f"{design}: {error}") from None
 
 
-def _print(design: Design, extraction: Extraction) -> None:
+def _print(console: Console, design: Design, extraction: Extraction) -> None:
     table = Table("per cell", "extracted", "before", box=None)
     for section, values in (("coupling", extraction.coupling()), ("wires", extraction.wires())):
         for name, value in values.items():
             unit, scale = ("ohm", 1.0) if name.endswith("resistance") else ("aF", 1e18)
             before = getattr(getattr(design, section), name)
             table.add_row(f"{section}.{name}", f"{value * scale:.4g} {unit}", f"{before * scale:.4g} {unit}")
-    console = Console(highlight=False)
     console.print(table)
     ohms = extraction.resistances
     how = (

@@ -8,12 +8,14 @@ import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
+from multiprocessing.managers import SyncManager
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from cosim.errors import InputError
+from cosim.orphans import end_with_parent
 from cosim.provenance import of_surrogate
 from netlists.design import Design
 from surrogate.data.digits import digits
@@ -49,9 +51,10 @@ def retrain_seeds(
     surrogate.require_passed()
     context = multiprocessing.get_context("spawn")
     results: dict[int, SeedResult] = {}
-    with context.Manager() as manager, ProcessPoolExecutor(
-        min(workers or os.cpu_count() or 1, len(seeds)), mp_context=context
-    ) as pool:
+    shared = SyncManager(ctx=context)
+    shared.start(end_with_parent)
+    count = min(workers or os.cpu_count() or 1, len(seeds))
+    with shared as manager, ProcessPoolExecutor(count, context, end_with_parent) as pool:
         epochs = manager.Queue()
         total = len(seeds) * 2 * recipe.retraining_epochs
         futures = {pool.submit(_one_seed, surrogate, settings, seed, recipe, epochs): seed for seed in seeds}

@@ -1,4 +1,4 @@
-"""Commands around extracted parasitics: an array's own as a file, and the health of a netlist."""
+"""What commands do with an array's parasitics: write them as a file, report their health."""
 
 from __future__ import annotations
 
@@ -7,47 +7,41 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+import networkx as nx
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from cosim.errors import InputError
 from netlists.design import Design
-from netlists.designfile import load_design
 from netlists.graph import array_graph
 from netlists.health import Health, netlist_health
 from netlists.parasitics.write import format_of, parasitics_text
 from surrogate.atomic import replacing
 
 
-def write_parasitics(design: Design, out: Path) -> None:
-    """Write wires and capacitances of ``design``'s array as ``*.spef``, ``*.dspf`` or ``*.sp`` (``*.gz`` packs it).
+def uniform_graph(design: Design) -> nx.MultiGraph:
+    """The netlist graph of ``design``'s array, whatever its cells hold."""
+    return array_graph(design, np.ones((design.array.rows, design.array.columns)))
+
+
+def write_parasitics(design: Design, out: Path, graph: nx.MultiGraph | None = None) -> None:
+    """Write wires and capacitances of ``design``'s array, or of ``graph``, as ``*.spef``, ``*.dspf`` or ``*.sp``
+    (``*.gz`` packs it).
 
     Raises ``InputError`` on other names and on everything that is wrong with the design.
     """
     form = format_of(out)
     if not out.parent.is_dir():
         raise InputError(f"{out}: its folder {out.parent} does not exist: create it or choose another")
-    cells = np.ones((design.array.rows, design.array.columns))
-    content = parasitics_text(design, array_graph(design, cells), form).encode()
+    content = parasitics_text(design, uniform_graph(design) if graph is None else graph, form).encode()
     with replacing(out) as temporary:
         temporary.write_bytes(gzip.compress(content, mtime=0) if out.suffix.lower() == ".gz" else content)
 
 
-def extract(design: str, out: Path | None, check: bool = False, as_json: bool = False) -> bool:
-    """Write the wires and capacitances of a design's array as DSPF, SPEF or SPICE subcircuit, by ``out``'s suffix,
-    or with ``check`` print the health of its netlist, or both. Raises ``InputError`` where neither is asked for."""
-    if out is None and not check:
-        raise InputError("extract: nothing to do: name a file with --out or ask for --check")
-    if out is not None:
-        write_parasitics(load_design(design), out)
-    return check_netlist(design, as_json) if check else True
-
-
-def check_netlist(design: str, as_json: bool = False) -> bool:
-    """Print the health of a design's netlist, of extracted parasitics where it names some; whether it is sound."""
-    loaded = load_design(design)
-    health = netlist_health(loaded, array_graph(loaded, np.ones((loaded.array.rows, loaded.array.columns))))
+def report_health(design: Design, graph: nx.MultiGraph, as_json: bool = False) -> bool:
+    """Print the health of ``graph``, the netlist of ``design``; whether it is sound."""
+    health = netlist_health(design, graph)
     if as_json:
         print(json.dumps({**asdict(health), "passed": health.passed}))
     else:

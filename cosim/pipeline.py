@@ -91,18 +91,11 @@ def run(job: Job, stages: Stages) -> dict[str, Any]:
 
 def _run(job: Job, engine: Ngspice, stages: Stages) -> dict[str, Any]:
     clock = Clock()
-    with clock.stage("simulate"):
-        data = _simulate(job, engine, stages)
-    with clock.stage("fit"), stages.stage("Fitting the time-slot surrogate"):
-        surrogate = fit_dataset(data)
-        save_surrogate(surrogate, job.folder / "surrogate.safetensors")
-    with clock.stage("validate"), stages.stage("Cross-validating on unseen SPICE runs"):
-        surrogate = surrogate.with_report(validate_dataset(surrogate, data, job.design.levels))
-        save_surrogate(surrogate, job.folder / "surrogate.safetensors")
+    data, surrogate = validated(job, engine, stages, clock)
     summary = surrogate_figures(data, surrogate)
     if surrogate.report is not None and surrogate.report["passed"]:
         with clock.stage("retrain"):
-            network = _retrain(job, surrogate, stages)
+            network = retrained(job, surrogate, stages)
         with clock.stage("signoff"):
             signoff = sign_off_into(
                 job.folder, surrogate, job.folder / NETWORK, job.design, job.images, engine, job.workers, stages,
@@ -117,6 +110,20 @@ def _run(job: Job, engine: Ngspice, stages: Stages) -> dict[str, Any]:
     summary["wall_seconds"] = clock.total()
     write_json(summary, job.folder / "summary.json")
     return summary
+
+
+def validated(job: Job, engine: Ngspice, stages: Stages, clock: Clock) -> tuple[DataSet, Surrogate]:
+    """The job's campaign, and the surrogate fitted to it with the report of its cross-validation; both lie in
+    ``job.folder`` as ``data.h5``, which is used again where it is there, and ``surrogate.safetensors``."""
+    with clock.stage("simulate"):
+        data = _simulate(job, engine, stages)
+    with clock.stage("fit"), stages.stage("Fitting the time-slot surrogate"):
+        surrogate = fit_dataset(data)
+        save_surrogate(surrogate, job.folder / "surrogate.safetensors")
+    with clock.stage("validate"), stages.stage("Cross-validating on unseen SPICE runs"):
+        surrogate = surrogate.with_report(validate_dataset(surrogate, data, job.design.levels))
+        save_surrogate(surrogate, job.folder / "surrogate.safetensors")
+    return data, surrogate
 
 
 def require_pairs(design: Design) -> None:
@@ -163,7 +170,7 @@ def _simulate(job: Job, engine: Ngspice, stages: Stages) -> DataSet:
         except InputError as error:
             stages.console.print(f"{error}: from the samples", soft_wrap=True, highlight=False, markup=False)
     with stages.stage("Reading the cell's curve in SPICE and a software network's pulse widths"):
-        widths = network_durations(job.design)
+        widths = network_durations(job.design) if job.size.network else None
         curve = read_curve(job.design, engine)
     plan = standard_plan(job.design, curve, size=job.size, network_duration=widths)
     with stages.counted("Simulating arrays in ngspice") as progress:
@@ -171,7 +178,7 @@ def _simulate(job: Job, engine: Ngspice, stages: Stages) -> DataSet:
     return load_dataset(path)
 
 
-def _retrain(job: Job, surrogate: Surrogate, stages: Stages) -> dict[str, Any]:
+def retrained(job: Job, surrogate: Surrogate, stages: Stages) -> dict[str, Any]:
     """``network.json``: what lies in the folder, where the same surrogate, recipe and seeds made it."""
     path = job.folder / NETWORK_REPORT
     if path.is_file() and (job.folder / NETWORK).is_file():

@@ -184,9 +184,9 @@ def _waveform_cards(
 
 
 def saved_vectors(design: Design, columns: range) -> list[str]:
-    """What a block's run records: clamp currents, integrators, currents into the rows' word lines, through the
-    cells, and floating gates; of the cells row by row. Transistors add their drain-source voltages, which give
-    ngspice's unsigned currents their direction."""
+    """What a block's run records: clamp currents, integrators, currents into the rows' word lines, through the cells,
+    and floating gates; of the cells row by row. Transistors add their drain-source voltages, which give ngspice's
+    unsigned currents their direction."""
     names = [f"i(vclamp_{j})" for j in columns] + [f"v(q_{j})" for j in columns]
     cells = _names(design, np.array(columns))
     names += [f"i(vrow_{i})" for i in range(design.array.rows)]

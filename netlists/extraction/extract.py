@@ -42,9 +42,11 @@ from netlists.layout.drawing import Drawing
 Mode = Literal["field", "analytic"]
 """``field``: FastCap2, refined until it converges. ``analytic``: one coarse mesh in closed form, for quick sweeps."""
 
-FORMAT = 1
+FORMAT = 2
 """Of cached results; counts up with every change of method."""
 DIGITS = 5
+TIMEOUT_S = 1800.0
+"""Of one extraction by the field solver, unless another is given."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +109,9 @@ class Extraction:
 
 
 def extract(
-    design: Design, folder: Path | None = None, mode: Mode = "field", tolerance: float = 0.01, timeout_s: float = 900.0
-) -> Extraction:
+    design: Design, folder: Path | None = None, mode: Mode = "field", tolerance: float = 0.01,
+    timeout_s: float = TIMEOUT_S,
+) -> Extraction:  # fmt: skip
     """The parasitics of ``design``'s layout; a stack file is looked for in ``folder``. Results are kept in the user's
     cache folder.
 
@@ -118,7 +121,7 @@ def extract(
     if design.parasitics is not None:
         raise InputError(
             f"design {design.name}: has a section parasitics: {design.parasitics.file} holds its wires; remove the "
-            "section to extract the layout"
+            "section to extract the layout, or take the numbers as given"
         )
     neighbourhood = periodic(design, folder)
     solution = solved(neighbourhood, mode, tolerance, timeout_s)

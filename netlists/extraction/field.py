@@ -15,15 +15,15 @@ from netlists.extraction.panels import Geometry, Panels, Resolution, make_panels
 
 Floats = NDArray[np.float64]
 
-RESOLUTIONS = tuple(Resolution(size, edge) for size, edge in ((1.4, 0.12), (1.0, 0.09), (0.8, 0.075)))
+RESOLUTIONS = tuple(Resolution(size, edge) for size, edge in ((1.4, 0.14), (1.0, 0.1), (0.8, 0.07)))
 """Of successive meshes."""
 SMALL = 0.005
 """A coupling below this share of the driven terminal's own capacitance is judged as if it were that large."""
 MAX_PANELS = 60_000
 """Panels of one FastCap2 run at most: some gigabytes."""
 MAX_ASYMMETRY = 0.05
-"""Largest relative difference of a coupling's two directions (below this share of the terminals' own capacitances: of
-that), and largest coupling of the wrong sign, as a share of the driven terminal's own: more is no matter of a mesh."""
+"""Largest difference of a coupling's two directions, and largest coupling of the wrong sign, as shares of the driven
+terminals' own capacitances: more is no matter of a mesh."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,12 @@ def solve_couplings(
 
 
 def couplings_of(panels: Panels, driven: Sequence[str], farad: Floats) -> Couplings:
-    """``farad`` [terminals, driven] with its names. Raises :class:`InputError` where it is no matrix of capacitances:
-    wrong signs, directions that differ."""
+    """``farad`` [terminals, driven] with its names, the mean of both directions between conductors. Raises
+    :class:`InputError` where it is no matrix of capacitances: wrong signs, directions that differ.
+
+    Parts of one conductor touch, so that what is between them grows without limit as panels shrink: they keep both
+    directions, of which the sum over a driven line has no step in voltage and is right.
+    """
     terminals = panels.terminals
     rows = [terminals.index(name) for name in driven]
     own = farad[rows, np.arange(len(rows))]
@@ -116,8 +120,9 @@ def couplings_of(panels: Panels, driven: Sequence[str], farad: Floats) -> Coupli
             "simpler layout"
         )
     both = farad[rows]
-    scale = np.maximum(np.abs(both + both.T) / 2, MAX_ASYMMETRY * np.sqrt(np.multiply.outer(own, own)))
-    differs = np.abs(both - both.T) > MAX_ASYMMETRY * scale
+    nets = np.array([panels.nets[k] for k in rows])
+    apart = nets[:, None] != nets
+    differs = apart & (np.abs(both - both.T) > MAX_ASYMMETRY * np.sqrt(np.multiply.outer(own, own)))
     if differs.any():
         n, k = np.argwhere(differs)[0]
         raise InputError(
@@ -125,5 +130,5 @@ def couplings_of(panels: Panels, driven: Sequence[str], farad: Floats) -> Coupli
             f"{both[k, n]:g} F: use the analytic mode or a simpler layout"
         )
     farad = farad.copy()
-    farad[rows] = (both + both.T) / 2
+    farad[rows] = np.where(apart, (both + both.T) / 2, both)
     return Couplings(terminals, tuple(driven), farad, float("nan"), len(panels))

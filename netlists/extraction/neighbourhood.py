@@ -27,7 +27,7 @@ Place = tuple[int, int]
 
 ROWS_AROUND, COLUMNS_AROUND = 2, 1
 """How many rows and columns of cells are drawn on each side of those that are solved."""
-MARGIN = 0.25
+MARGIN = 0.5
 """How far fine panels reach beyond the cells to be solved, in pitches."""
 COARSE = Resolution(3.0, edge=0.3)
 """Mesh of the analytic mode."""
@@ -55,7 +55,6 @@ class CellCapacitances:
     crossing: float
     word_line_to_ground: float
     bit_line_to_ground: float
-
 
     def judged(self) -> list[tuple[float, float]]:
         """Every capacitance with the size that its error is judged by, F: itself, or :data:`SMALL` of the total of its
@@ -92,13 +91,12 @@ class Neighbourhood:
 
     @property
     def driven(self) -> tuple[str, ...]:
-        """Terminals that are driven: the cells' gates, their lines and the next lines on each side."""
+        """Terminals that are driven: the cells' gates, and the lines of each with its stretch of them."""
         names: dict[str, None] = {}
-        for i, j in self.cells:
-            names[terminals_of((i, j))[0]] = None
-            for line, k, count in (("WL", i, self.rows), ("BL", j, self.columns)):
-                near = [m for m in (k - 1, k, k + 1) if 0 <= m < count]
-                names |= dict.fromkeys(name for m in near for name in self.whole(line, m))
+        for cell in self.cells:
+            gate, row, column = terminals_of(cell)
+            lines = [*self.whole("WL", cell[0]), *self.whole("BL", cell[1])]
+            names |= dict.fromkeys([gate, row, column, *lines])
         return tuple(names)
 
     @property
@@ -207,9 +205,10 @@ def read_cells(neighbourhood: Neighbourhood, solution: Solution) -> dict[Place, 
 def _read_cell(
     neighbourhood: Neighbourhood, found: Couplings, cell: Place, transistor_share: float
 ) -> CellCapacitances:
-    """A cell's capacitances. A line's are charges on its stretch with whole lines driven, so that no voltage steps from
-    stretch to stretch."""
+    """A cell's capacitances. Those of its lines to others are the others' charges with its stretches driven; those to
+    ground the charges on its stretches with whole lines driven, so that no voltage steps from stretch to stretch."""
     i, j = cell
+    own_row, own_column = neighbourhood.whole("WL", i), neighbourhood.whole("BL", j)
     rows, columns, whole = neighbourhood.rows, neighbourhood.columns, neighbourhood.whole
     gate, row, column = terminals_of(cell)
 
@@ -217,7 +216,7 @@ def _read_cell(
         return sum(found.between(gate, name) for name in whole(line, number))
 
     def stretch(part: str, line: str, number: int) -> float:
-        return -found.charge(part, whole(line, number))
+        return sum(found.between(part, name) for name in whole(line, number))
 
     to_lines = {d: to_line("WL", i + d) for d in range(-2, 3) if 0 <= i + d < rows}
     to_bit_line = to_line("BL", j)
@@ -240,6 +239,6 @@ def _read_cell(
         word_line_to_word_line=row_lines,
         bit_line_to_bit_line=column_lines,
         crossing=crossing,
-        word_line_to_ground=-stretch(row, "WL", i) - sum(row_lines.values()) - crossing - sum(to_lines.values()),
-        bit_line_to_ground=-stretch(column, "BL", j) - sum(column_lines.values()) - crossing - to_bit_line,
+        word_line_to_ground=found.charge(row, own_row) - sum(row_lines.values()) - crossing - sum(to_lines.values()),
+        bit_line_to_ground=found.charge(column, own_column) - sum(column_lines.values()) - crossing - to_bit_line,
     )

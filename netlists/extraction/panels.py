@@ -22,7 +22,7 @@ GAP_SHARE = 1.5
 class Resolution:
     """How fine a mesh is. ``coarseness``: size of the largest panels, in the length that their surroundings ask for;
     ``edge``: width of the outermost panels of a face, in the largest panels' (1: all alike), widening by two from one
-    to the next; ``far``: how much larger panels are outside the focus."""
+    to the next; ``far``: how much larger panels are outside the focus, where they are all alike."""
 
     coarseness: float
     edge: float = 0.2
@@ -42,9 +42,10 @@ class Part:
 @dataclass(frozen=True)
 class Panels:
     """Axis-parallel rectangles ``low``, ``high`` [n, 3] in m, normal to ``axis`` [n], of the terminals ``owner`` [n],
-    which counts in ``terminals``."""
+    which counts in ``terminals``; ``nets``: the conductor that each terminal is or is a part of."""
 
     terminals: tuple[str, ...]
+    nets: tuple[str, ...]
     owner: NDArray[np.int64]
     axis: NDArray[np.int64]
     low: Floats
@@ -76,20 +77,25 @@ def make_panels(geometry: Geometry, resolution: Resolution) -> Panels:
     for part in geometry.parts:
         parts.setdefault(part.net, []).append(part)
     names: dict[str, int] = {net: k for k, net in enumerate(dict.fromkeys(s.net for s in geometry.solids))}
+    nets = list(names)
     axes, owners, lows, highs = [], [], [], []
     for face in outer_faces(geometry.solids):
         for piece, name in _pieces(face, parts.get(face.net, ()), geometry.focus):
-            size = resolution.coarseness * sizes[face.net, face.level]
+            size, edge = resolution.coarseness * sizes[face.net, face.level], resolution.edge
             if geometry.focus and not _overlap(piece, geometry.focus):
-                size *= resolution.far
-            low, high = _mesh(piece, face, size, resolution.edge)
+                size, edge = size * resolution.far, 1.0
+            low, high = _mesh(piece, face, size, edge)
+            if name not in names:
+                names[name] = len(names)
+                nets.append(face.net)
             axes.append(np.full(len(low), face.axis))
-            owners.append(np.full(len(low), names.setdefault(name, len(names))))
+            owners.append(np.full(len(low), names[name]))
             lows.append(low)
             highs.append(high)
     return Panels(
-        tuple(names), np.concatenate(owners), np.concatenate(axes), np.concatenate(lows), np.concatenate(highs)
-    )
+        tuple(names), tuple(nets), np.concatenate(owners), np.concatenate(axes), np.concatenate(lows),
+        np.concatenate(highs),
+    )  # fmt: skip
 
 
 def _sizes(geometry: Geometry) -> dict[tuple[str, tuple[int, int]], float]:

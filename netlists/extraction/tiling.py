@@ -10,9 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
+
+import networkx as nx
+import numpy as np
 
 from netlists.design import Design
-from netlists.elements import GROUND
+from netlists.elements import GROUND, Capacitor
 from netlists.extraction.extract import Extraction, solved
 from netlists.extraction.neighbourhood import (
     COLUMNS_AROUND,
@@ -24,6 +28,7 @@ from netlists.extraction.neighbourhood import (
     periodic,
     read_cells,
 )
+from netlists.graph import add, array_graph
 from netlists.layout.drawing import draw
 
 Farads = dict[tuple[str, str], float]
@@ -48,6 +53,17 @@ def tiled_capacitances(design: Design, extraction: Extraction, folder: Path | No
             for pair, value in _of_cell(kinds[like], i, j):
                 farads[pair] = farads.get(pair, 0.0) + value
     return {pair: value for pair, value in farads.items() if value > 0}
+
+
+def tiled_graph(design: Design, extraction: Extraction, folder: Path | None = None) -> nx.MultiGraph:
+    """The netlist graph of ``design``'s array with the capacitances of :func:`tiled_capacitances`, which raises."""
+    graph = array_graph(design, np.ones((design.array.rows, design.array.columns)))
+    graph.remove_edges_from([
+        (a, b, key) for a, b, key, element in graph.edges(keys=True, data="element") if isinstance(element, Capacitor)
+    ])  # fmt: skip
+    for k, ((a, b), farads) in enumerate(tiled_capacitances(design, extraction, folder).items()):
+        add(graph, a, b, Capacitor(f"c_{k}", farads))
+    return graph
 
 
 def _with_same_edges(design: Design, folder: Path | None) -> Neighbourhood:
@@ -79,7 +95,7 @@ def _corrected(
     cell: CellCapacitances, found: CellCapacitances, reference: CellCapacitances, turned: bool
 ) -> CellCapacitances:
     """``cell`` times the ratio of ``found`` to ``reference``, all turned by 180 degrees where ``found`` is."""
-    values = {}
+    values: dict[str, Any] = {}
     for name in (field.name for field in fields(CellCapacitances)):
         own, small, inner = getattr(cell, name), getattr(found, name), getattr(reference, name)
         if isinstance(small, dict):

@@ -10,7 +10,8 @@ import pytest
 
 from cosim.cli import main
 from cosim.errors import InputError
-from cosim.parasitics_command import check_netlist, extract
+from cosim.extract_command import extract_design
+from cosim.progress import Stages
 from cosim.simulate import simulate
 from netlists.designfile import dump_design, load_design
 
@@ -18,7 +19,7 @@ from netlists.designfile import dump_design, load_design
 def _pair(design, folder, name):
     path = folder / "direct.yaml"
     path.write_text(dump_design(design), encoding="utf-8")
-    assert extract(str(path), folder / name)
+    assert extract_design(str(path), folder / name, "given", Stages())
     path = folder / "imported.yaml"
     path.write_text(dump_design(design) + f"parasitics:\n  file: {name}\n", encoding="utf-8")
     return path, load_design(path)
@@ -62,16 +63,18 @@ def test_an_uneven_array_in_blocks_of_columns(make_design, engine, tmp_path):
 
 def test_the_commands_say_what_is_wrong(make_design, tmp_path, capsys):
     path, _ = _pair(make_design(3, 2), tmp_path, "x.spef")
-    assert check_netlist(str(path))
+    stages = Stages()
+    assert extract_design(str(path), None, "field", stages, check=True)
     assert "6 cells" in (text := capsys.readouterr().out) and "sound" in text
-    assert check_netlist(str(path), as_json=True)
+    assert extract_design(str(path), None, "field", stages, check=True, as_json=True)
     assert json.loads(capsys.readouterr().out)["passed"] is True
     for out, says in ((tmp_path / "x.txt", "no format"), (tmp_path / "no" / "x.spef", "does not exist")):
         with pytest.raises(InputError, match=says):
-            extract("default", out)
+            extract_design("default", out, "given", stages)
     with pytest.raises(InputError, match="--out"):
-        extract("default", None)
-    assert extract(str(path), None, check=True) and "sound" in capsys.readouterr().out
+        extract_design("default", None, "given", stages)
+    assert extract_design(str(path), tmp_path / "y.sp", "given", stages, check=True)
+    assert "sound" in capsys.readouterr().out
 
 
 def test_an_unsound_file_is_refused_with_its_line(make_design, tmp_path, capsys, monkeypatch):

@@ -57,7 +57,7 @@ def test_the_surrogate_knows_where_it_comes_from(campaign, fitted):
     assert fitted.provenance["simulator"] == campaign.simulator
     assert fitted.provenance["fit_runs"] == FIT
     assert (fitted.domain.rows, fitted.domain.columns) == (ROWS, COLUMNS)
-    assert fitted.domain.duration_max == fitted.time_scale == pytest.approx(1e-6)
+    assert fitted.domain.duration_max == fitted.time_scale == pytest.approx(1e-6, rel=1e-6, abs=0)
     assert fitted.report is None
     assert fitted.shared_error.shape == fitted.shared.shape
 

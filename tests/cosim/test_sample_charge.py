@@ -99,7 +99,7 @@ def _gate_charge(design, engine, start, end):
     transient = Transient(t_stop=4 * tick, t_max_step=tick / 500)
     deck = deck_text(circuit, transient, engine.options(), ["i(vg)"], design.read.temperature)
     vectors = run_deck(engine, deck, 60)
-    return -np.trapezoid(vectors["i(vg)"], vectors["time"])
+    return -float(np.diff(vectors["time"]) @ vectors["i(vg)"][1:])  # what backward Euler moves
 
 
 @pytest.mark.parametrize("gate", ["fg_0_0", "fg_1_1", "fg_2_0"])
@@ -112,4 +112,4 @@ def test_a_shift_leaves_the_stored_charge_alone(make_design, tight_engine, chann
     terminals = [[volts[f"v({net})"] for net in (f"bl_{j}_{i}", gate, f"wl_{i}_{j}")] for volts in (start, slot)]
     coupled = _coupling_charge(graph, slot, gate) - _coupling_charge(graph, start, gate)
     assert abs(coupled) > 1e-18
-    assert _gate_charge(design, tight_engine, *terminals) == pytest.approx(-coupled, rel=2e-3)
+    assert _gate_charge(design, tight_engine, *terminals) == pytest.approx(-coupled, rel=2e-3, abs=0)

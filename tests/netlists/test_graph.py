@@ -100,7 +100,7 @@ def test_capacitance_of_a_gate_in_the_middle_adds_up(make_design):
         c.own_word_line + c.near_word_line + c.far_word_line + 2 * c.second_word_line + c.bit_line + c.substrate
         + 2 * c.floating_gate_same_row + 2 * c.floating_gate_same_column
     )  # fmt: skip
-    assert total == pytest.approx(expected, rel=1e-12)
+    assert total == pytest.approx(expected, rel=1e-12, abs=0)
 
 
 def test_wire_resistance_lies_along_its_own_line(make_design):

@@ -82,13 +82,13 @@ def test_both_decks_hold_every_cells_deviation(make_design, subcircuit, own):
         shift, factor, volts = (float(a[i, j]) for a in (found.threshold, found.factor, cells))
         given = dict(re.findall(r"(\w+)=(\S+)", re.search(rf"^X{i}_{j} .*$", whole, re.MULTILINE).group()))
         assert float(given["mu"]) == factor
-        assert float(given["vfg"]) == pytest.approx(volts - shift if own else volts, rel=1e-12)
+        assert float(given["vfg"]) == pytest.approx(volts - shift if own else volts, rel=1e-12, abs=0)
         assert own or float(given["dvt"]) == shift
         if j not in (1, 2):
             continue
         card = re.search(rf"^[MX]{i}_{j} .*$", block, re.MULTILINE).group()
         stored = float(re.search(rf"^Iq_{i}_{j} 0 \S+ (\S+)$", block, re.MULTILINE).group(1)) * 1e18
-        assert stored == pytest.approx(volts - shift if own else volts, rel=1e-12)
+        assert stored == pytest.approx(volts - shift if own else volts, rel=1e-12, abs=0)
         assert f"m={factor!r}" in card if own else f"delvto={shift!r} mulu0={factor!r}" in card
 
 

@@ -52,7 +52,7 @@ def test_exact_merging_keeps_resistances_and_drops_dead_ends(make_design, tmp_pa
     base = reduced(design, plain, 0.0)
     assert sorted(e.ohms for *_, e in exact.wiring.edges if isinstance(e, Resistor)) == pytest.approx(
         sorted(e.ohms for *_, e in base.wiring.edges if isinstance(e, Resistor)), rel=1e-12
-    )
+    , abs=0)
     chain = Wiring((("wl_0_0", "wl_0_0_n1", Resistor("a", 2.0)), ("wl_0_0_n1", "wl_0_0_n2", Resistor("b", 3.0)),
                     ("wl_0_0_n2", "wl_0_1", Resistor("c", 4.0)), ("wl_0_0", "wl_0_1", Resistor("d", 9.0))),
                    ("wl_0_0",), (), 0.0, ())  # fmt: skip

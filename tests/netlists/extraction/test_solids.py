@@ -33,7 +33,7 @@ def test_surface_of_a_union_is_that_of_its_grid_cells(rectangles: list[tuple[int
         filled[x + 1 : x + 1 + w, y + 1 : y + 1 + h] = 1
         boxes.append(solid("A", x / 10, y / 10, 0.3, (x + w) / 10, (y + h) / 10, 0.8))
     sides = sum(int(np.abs(np.diff(filled, axis=k)).sum()) for k in (0, 1))
-    assert _area(outer_faces(boxes)) == pytest.approx(2 * filled.sum() * 0.01 + sides * 0.1 * 0.5, rel=1e-9)
+    assert _area(outer_faces(boxes)) == pytest.approx(2 * filled.sum() * 0.01 + sides * 0.1 * 0.5, rel=1e-9, abs=0)
 
 
 @pytest.mark.parametrize("upper", [0.2, 1.0])

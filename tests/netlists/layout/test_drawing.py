@@ -76,11 +76,11 @@ def test_gates_and_pitches_are_the_designs(design):
     for gate in gates.each():
         assert gate.bbox().width() == round(design.cell.width * 1e9)
         assert gate.bbox().height() == round(design.cell.length * 1e9)
-    assert drawing.cell_area == pytest.approx(design.layout.row_pitch * design.layout.column_pitch, rel=1e-12)
-    assert drawing.array_area == pytest.approx(drawing.cell_area * drawing.rows * drawing.columns, rel=1e-12)
+    assert drawing.cell_area == pytest.approx(design.layout.row_pitch * design.layout.column_pitch, rel=1e-12, abs=0)
+    assert drawing.array_area == pytest.approx(drawing.cell_area * drawing.rows * drawing.columns, rel=1e-12, abs=0)
     lefts = sorted(_boxes(drawing, f"BL_{j}", "metal2")[0][0] for j in range(design.array.columns))
     for left, right in pairwise(lefts):
-        assert right - left == pytest.approx(design.layout.column_pitch, rel=1e-9)
+        assert right - left == pytest.approx(design.layout.column_pitch, rel=1e-9, abs=0)
 
 
 @pytest.mark.parametrize("mirrored", [True, False])
@@ -102,7 +102,7 @@ def test_rows_face_their_near_word_line(mirrored):
 def test_partners_word_lines_are_the_spacing_apart():
     drawing = draw(changed({"layout.word_line.spacing": "0.31 um", "layout.row_pitch": "1.44 um"}))
     lower, upper = (_boxes(drawing, f"WL_{i}", "metal1")[0] for i in (0, 1))
-    assert upper[1] - lower[3] == pytest.approx(0.31e-6)
+    assert upper[1] - lower[3] == pytest.approx(0.31e-6, rel=1e-6, abs=0)
 
 
 def test_shields_lie_between_partners_only_or_between_all_plain_rows():
@@ -114,7 +114,7 @@ def test_shields_lie_between_partners_only_or_between_all_plain_rows():
         shields = [c for c in drawing.conductors if c.net.startswith("SHIELD_")]
         assert len(shields) == count
         for shield in shields:
-            assert shield.box[3] - shield.box[1] == pytest.approx(0.24e-6)
+            assert shield.box[3] - shield.box[1] == pytest.approx(0.24e-6, rel=1e-6, abs=0)
             assert shield.box[2] - shield.box[0] == pytest.approx(drawing.width)
 
 

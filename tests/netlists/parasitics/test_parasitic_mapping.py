@@ -72,15 +72,15 @@ def test_rings_that_are_meant_conduct(make_design, tmp_path):
     plain, mesh = (imported(tmp_path, make_design(2, 2), t, "x.dspf", loops="allow", **SECTION) for t in (TEXT, text))
     before, after = lines_of(plain).word_ohms, lines_of(mesh).word_ohms
     assert (after[0] == before[0]).all()
-    assert after[1, 1, 1] == approx(1 / (1 / before[1, 1, 1] + 1 / 3), 1e-9)
+    assert after[1, 1, 1] == approx(1 / (1 / before[1, 1, 1] + 1 / 3), rel=1e-9, abs=0)
 
 
 def test_resistances_along_the_lines(make_design, tmp_path):
     line = network(3, 2).nets[1]
     trunk, stubs = line.resistors[0::2], line.resistors[1::2]
     ohms = lines_of(imported(tmp_path, make_design(3, 2), dspf(network(3, 2)), "x.dspf", **SECTION)).word_ohms[1]
-    assert ohms[0, 1] == ohms[1, 0] == approx(trunk[0][2], 1e-9)
-    assert ohms[1, 1] == approx(trunk[0][2] + trunk[1][2] + stubs[1][2], 1e-9)
+    assert ohms[0, 1] == ohms[1, 0] == approx(trunk[0][2], rel=1e-9, abs=0)
+    assert ohms[1, 1] == approx(trunk[0][2] + trunk[1][2] + stubs[1][2], rel=1e-9, abs=0)
 
 
 def test_resistance_inside_a_gate_is_left_out_where_that_does_no_harm(make_design, tmp_path):
@@ -124,8 +124,8 @@ def test_cells_on_one_node_and_lines_without_resistors_are_shorted_in_a_row(make
     found = elements(graph)
     assert found["wl_0_0", "wl_0_1", "Resistor"] == found["wl_0_1", "wl_0_2", "Resistor"] == 1e-6
     assert found["bl_1_0", "bl_1_1", "Resistor"] == found["bl_2_0", "bl_2_1", "Resistor"] == 1e-6
-    assert found["0", "wl_1_0", "Capacitor"] == approx(2e-15, 1e-12)
-    assert found["fg_1_2", "wl_1_0", "Capacitor"] == approx(2e-18, 1e-12)
+    assert found["0", "wl_1_0", "Capacitor"] == approx(2e-15, rel=1e-12, abs=0)
+    assert found["fg_1_2", "wl_1_0", "Capacitor"] == approx(2e-18, rel=1e-12, abs=0)
 
 
 def test_blocks_of_columns_hold_no_net_that_nothing_drives(make_design, tmp_path):

@@ -27,15 +27,15 @@ def test_both_formats_of_a_network_give_the_same_array(make_design, tmp_path, si
     files = {"x.spef": spef(given), "x.dspf": dspf(given), "x.spef.gz": gzip.compress(spef(given).encode())}
     designs = [imported(tmp_path, make_design(*size), text, name, **SECTION) for name, text in files.items()]
     graphs = [elements(graph_of(design)) for design in designs]
-    assert graphs[0] == approx(graphs[1], 1e-12)
+    assert graphs[0] == approx(graphs[1], rel=1e-12, abs=0)
     assert graphs[0] == graphs[2]
     # ohms as the network says: the stub to the first cell of the first word line
     line = given.nets[0]
     stub = [v for key, v in graphs[0].items() if "wl_0_0" in key and key[-1] == "Resistor"]
-    assert stub == approx([line.resistors[1][2]], 1e-12)
+    assert stub == approx([line.resistors[1][2]], rel=1e-12, abs=0)
     farads = sum(v for key, v in graphs[0].items() if key[-1] == "Capacitor")
     held = [v for net in given.nets for *_, v in net.capacitors] + [v for *_, v in given.couplings]
-    assert farads == approx(sum(held), 1e-12)
+    assert farads == approx(sum(held), rel=1e-12, abs=0)
 
 
 def test_foreign_nets_are_ground_and_noted(make_design, tmp_path):
@@ -46,7 +46,7 @@ def test_foreign_nets_are_ground_and_noted(make_design, tmp_path):
     given = network(2, 2)
     own = sum(value for *_, value in next(net for net in given.nets if net.name == "fg0.0").capacitors)
     shield = next(v for a, b, v in given.couplings if (a, b) == ("XA/M0_0:G", "VSS:1"))
-    assert elements(graph_of(design))["0", "fg_0_0", "Capacitor"] == approx(own + shield, 1e-12)
+    assert elements(graph_of(design))["0", "fg_0_0", "Capacitor"] == approx(own + shield, rel=1e-12, abs=0)
 
 
 @pytest.mark.parametrize(("text", "value"), [
@@ -55,7 +55,7 @@ def test_foreign_nets_are_ground_and_noted(make_design, tmp_path):
     ("", None), ("1e", 1.0),
 ])  # fmt: skip
 def test_numbers_of_spice(text, value):
-    assert spice_number(text) == (value if value is None else approx(value, 1e-15))
+    assert spice_number(text) == (value if value is None else approx(value, rel=1e-15, abs=0))
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_contradicting_couplings_are_refused_and_equal_ones_count_once(tmp_path)
     body = "*D_NET a 1\n*CAP\n1 a:1 b:1 5\n2 a:1 b:1 1\n*END\n*D_NET b 1\n*CAP\n1 b:1 a:1 {}\n*END\n"
     path = tmp_path / "x.spef"
     path.write_text(head + body.format(6), encoding="utf-8")
-    assert sum(branch.value for branch in read_parasitics(path).capacitors) == approx(6e-15, 1e-12)
+    assert sum(branch.value for branch in read_parasitics(path).capacitors) == approx(6e-15, rel=1e-12, abs=0)
     path.write_text(head + body.format(5), encoding="utf-8")
     with pytest.raises(InputError, match=r":11: coupling .* line 6"):
         read_parasitics(path)
@@ -134,7 +134,7 @@ def test_comments_of_spef_end_where_they_end(tmp_path):
     text = '*SPEF "x//y /*" // c\n*C_UNIT /* a */ 1 /**//* b */ FF//x\n/* *R_UNIT 1 KOHM\n*/*R_UNIT 1 OHM\n'
     path.write_text(text.replace("FF//x", "FF //x") + "*D_NET a//b 1\n*CAP\n1 a//b:1 2\n*END\n", encoding="utf-8")
     held = read_parasitics(path)
-    assert list(held.nets) == ["a//b", "0"] and held.capacitors[0].value == approx(2e-15, 1e-12)
+    assert list(held.nets) == ["a//b", "0"] and held.capacitors[0].value == approx(2e-15, rel=1e-12, abs=0)
     path.write_text(text.replace("FF//x", "FF") + ("*/ /* " * 10_000 + "\n") * 11, encoding="utf-8")
     began = time.perf_counter()
     with pytest.raises(InputError, match="comments"):

@@ -28,9 +28,9 @@ def test_the_same_elements_come_back(make_design, tmp_path, form, name, rows, co
     if cell == "resistive":
         before = {key: value for key, value in before.items() if not key[0].startswith("fg")}
     assert set(before) == set(after)
-    assert after == approx(before, 1e-12)
+    assert after == approx(before, rel=1e-12, abs=0)
     for section in ("coupling", "wires"):  # and the means are what the design said
-        assert dict(getattr(again, section)) == approx(dict(getattr(design, section)), 1e-9)
+        assert dict(getattr(again, section)) == approx(dict(getattr(design, section)), rel=1e-9, abs=0)
 
 
 @pytest.mark.parametrize(("form", "name"), FORMS)
@@ -40,7 +40,7 @@ def test_an_imported_array_with_inner_nodes_is_written_too(make_design, tmp_path
     assert any(net.count("_") == 3 for net in graph)
     again = imported(tmp_path, make_design(3, 2), parasitics_text(design, graph, form), name)
     kept = sorted(v for v in elements(graph).values())
-    assert sorted(elements(graph_of(again)).values()) == approx(kept, 1e-12)
+    assert sorted(elements(graph_of(again)).values()) == approx(kept, rel=1e-12, abs=0)
 
 
 def test_gzip_and_columns(make_design, tmp_path):
@@ -54,7 +54,7 @@ def test_gzip_and_columns(make_design, tmp_path):
             assert (column_of(a) in columns) != (column_of(b) in columns)
         assert not set(parts[0]) - set(parts[1])
         both = set(parts[0]) & set(parts[1])
-        assert {key: parts[1][key] for key in both} == approx({key: parts[0][key] for key in both}, 1e-12)
+        assert {key: parts[1][key] for key in both} == approx({key: parts[0][key] for key in both}, rel=1e-12, abs=0)
 
 
 def test_names_without_a_format_are_refused(tmp_path):

@@ -1,0 +1,148 @@
+"""Parameters of a design by their dotted path, such as ``layout.row_pitch``: which there are, what decides anything in
+a study, and designs with other values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from cosim.errors import InputError
+from netlists.design import Coupling, Design, Wires
+from netlists.quantity import Dimension
+
+Source = Literal["field", "analytic", "none"]
+"""Where a point's ``coupling`` and ``wires`` come from: its drawn layout, by field solver or in closed form, or the
+design file."""
+
+NOT_EXTRACTED = ("driver_resistance", "switch_resistance")
+"""Fields of ``wires`` that are no lines: an extraction leaves them."""
+_EXTRACTED = {
+    *(f"coupling.{name}" for name in Coupling.model_fields),
+    *(f"wires.{name}" for name in Wires.model_fields if name not in NOT_EXTRACTED),
+}
+SCALES = {"m": (1e6, "µm"), "s": (1e6, "µs"), "ohm": (1.0, "Ω"), "A": (1e9, "nA"), "F": (1e18, "aF")}
+"""How numbers of a unit are shown to people."""
+_LABELS = ("name", "notes", "levels")
+_DUMMIES = ("layout.dummy_rows", "layout.dummy_columns")
+_OF_THE_ARRAY = ("array", "layout", "coupling")
+
+
+def require_parameter(path: str) -> None:
+    """Raise :class:`InputError` naming what there is instead unless ``path`` is a parameter of a design."""
+    _fields(path)
+
+
+@cache
+def _fields(path: str) -> tuple[FieldInfo, ...]:
+    """What the models of a design say of the field at ``path``; several where a section is one of several models."""
+    models: list[type[BaseModel]] = [Design]
+    found: tuple[FieldInfo, ...] = ()
+    words = path.split(".")
+    for depth, word in enumerate(words):
+        found = tuple(model.model_fields[word] for model in models if word in model.model_fields)
+        if not found:
+            where = ".".join(words[:depth]) or "a design"
+            names = sorted({name for model in models for name in model.model_fields})
+            raise InputError(f"no such parameter: {where} has {', '.join(names) or 'no parts'}: correct the path")
+        models = [model for field in found for model in _models(field.annotation)]
+    return found
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """All pydantic models in a type such as ``Annotated[MosCell | ResistiveCell, …]`` or ``Layout | None``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)
+
+
+def require_effect(path: str, base: Design, source: Source) -> None:
+    """Raise :class:`InputError` with the remedy where other values of ``path`` change no result of a study."""
+    if path.split(".")[0] in _LABELS:
+        raise InputError("decides no result of a design: give it under 'set:' or in the base design")
+    if path in _DUMMIES:
+        raise InputError("inner cells are extracted, which dummies do not reach: remove it")
+    if base.parasitics is not None and (_within(path, _EXTRACTED) or path.split(".")[0] in _OF_THE_ARRAY):
+        raise InputError(
+            f"the extracted file {base.parasitics.file} of section parasitics decides it: vary other parameters, or "
+            "remove the section"
+        )
+    if source != "none" and _within(path, _EXTRACTED):
+        raise InputError(
+            f"overwritten by the extraction of the layout (extraction: {source}): vary layout.*, or set extraction: "
+            "none to take coupling and wires as they are written"
+        )
+    if source == "none" and path.split(".")[0] == "layout":
+        raise InputError(
+            "changes no circuit without an extraction (extraction: none): set extraction: field or analytic"
+        )
+
+
+def _within(path: str, leaves: set[str]) -> bool:
+    return path in leaves or any(leaf.startswith(f"{path}.") for leaf in leaves)
+
+
+def changed(base: Design, changes: Mapping[str, Any], folder: Path | None = None) -> Design:
+    """``base`` with other values, written as in a design file, at dotted paths; None takes what is optional away.
+    Files in them are relative to ``folder``.
+
+    Raises :class:`InputError` naming path and remedy where the result is no design.
+    """
+    data = base.model_dump(mode="json", exclude_none=True)
+    for path, value in changes.items():
+        require_parameter(path)
+        *sections, last = path.split(".")
+        place = data
+        for depth, word in enumerate(sections):
+            if not isinstance(place.get(word), dict):
+                missing = ".".join(sections[: depth + 1])
+                raise InputError(f"{path}: the design has no {missing}: add it there, or give {missing} as a whole")
+            place = place[word]
+        if value is None:
+            place.pop(last, None)
+        else:
+            place[last] = value
+    try:
+        return Design.model_validate(data, context={"folder": folder})
+    except ValidationError as error:
+        first = error.errors()[0]
+        words = [str(part) for part in first["loc"] if part not in ("mos", "resistive")]
+        text = {"extra_forbidden": "unknown here: remove it or correct its spelling", "missing": "missing: add it"}.get(
+            first["type"], first["msg"].removeprefix("Value error, ")
+        )
+        raise InputError(f"{'.'.join(words) or 'design'}: {' '.join(text.split())[:300]}") from None
+
+
+def value_of(design: Design, path: str) -> Any:
+    """The value at ``path`` in SI units; None where ``design`` has none."""
+    value: Any = design
+    for word in path.split("."):
+        value = getattr(value, word, None)
+    return value
+
+
+def unit_of(path: str) -> str:
+    """Unit of the numbers that :func:`value_of` gives, or ``""``."""
+    for field in _fields(path):
+        for rule in field.metadata:
+            dimension = getattr(getattr(rule, "func", None), "__self__", None)
+            if isinstance(dimension, Dimension):
+                return "K" if dimension.offset else dimension.units[0]
+    return ""
+
+
+def text_of(value: Any, path: str) -> str:
+    """A value at ``path`` for people; of a section, those in it."""
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "yes", False: "no"}[value]
+    if isinstance(value, BaseModel):
+        return " ".join(text_of(getattr(value, name), f"{path}.{name}") for name in type(value).model_fields)
+    if isinstance(value, float):
+        scale, unit = SCALES.get(unit_of(path), (1.0, unit_of(path)))
+        return f"{value * scale:g} {unit}".strip()
+    return str(value)
