@@ -10,7 +10,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from surrogate.analog import LayerSettings, Mapping, analog_layers, calibrate, convert, deploy, to_digital
@@ -146,7 +145,8 @@ class SeedRun:
         return self.software
 
     def _layout(self, layout: Layout) -> list[Any]:
-        return [surrogate_hash(layout.surrogate), asdict(layout.settings)]
+        settings = asdict(layout.settings)
+        return [surrogate_hash(layout.surrogate), settings | {"products": list(settings["products"] or [])}]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,114 @@
+"""The comparison of one network on all layouts over seeds, its sign-off in SPICE, and its rows of the table."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cosim.ngspice import find_ngspice
+from cosim.progress import Stages
+from cosim.reproduction.layouts import LAYOUTS, SimulatedLayout, simulated
+from cosim.reproduction.signoff import Arrays, sign_off
+from cosim.reproduction.table import add_rows
+from cosim.version import code_version
+from surrogate.data.catalogue import load
+from surrogate.data.images import DataSet
+from surrogate.hashes import network_hash
+from surrogate.reproduction.comparison import ACCURACIES, Compared, SeedRun, compare
+from surrogate.reproduction.kept import kept
+from surrogate.reproduction.plans import plan, shortened
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What is run: the comparison ``name`` of :mod:`surrogate.reproduction.plans` with seeds 0 … ``seeds`` − 1 on all
+    ``layouts``, the first ``images`` test images signed off in SPICE (0: none), all of it in ``folder``."""
+
+    name: str
+    folder: Path
+    data: Path | None = None
+    seeds: int = 3
+    layouts: tuple[str, ...] = tuple(LAYOUTS)
+    images: int = 100
+    quick: bool = False
+    workers: int | None = None
+    device: str = "cpu"
+    products: tuple[int, int, int] | None = None
+
+    @property
+    def variant(self) -> str:
+        """Name of its row and of its folder inside ``folder``."""
+        return f"{self.name}-quick" if self.quick else self.name
+
+
+def reproduce(job: Reproduction, stages: Stages) -> list[dict[str, Any]]:
+    """Run the comparison and return its rows, which are also put into the table of ``job.folder``. Interrupted or
+    killed, the same call goes on. Raises ``InputError`` and ``SimulationError`` as its steps do."""
+    chosen = plan(job.name, job.quick)
+    data = load(chosen.software.data, job.data)
+    data = shortened(data) if job.quick else data
+    runs = [
+        SeedRun(chosen, data, seed, job.folder / job.variant / f"seed-{seed}", job.device) for seed in range(job.seeds)
+    ]
+    rows = []
+    for name in job.layouts:
+        began = time.monotonic()
+        place = simulated(name, job.folder / "layouts" / name, stages, job.workers, job.products)
+        with stages.stage(f"{job.variant} on {name}"):
+            compared = [compare(run, place.layout, stages.console.print) for run in runs]
+        signed = _signed_off(job, place, compared[0], data, stages) if job.images else None
+        rows.append(_row(job, place, data, compared, signed, time.monotonic() - began))
+        add_rows(job.folder, rows)
+    return rows
+
+
+def _signed_off(
+    job: Reproduction, place: SimulatedLayout, compared: Compared, data: DataSet, stages: Stages
+) -> dict[str, Any]:
+    images = data.test.first(job.images)
+    folder = job.folder / job.variant / f"seed-{compared.seed}" / place.layout.name / "signoff"
+    network = network_hash(compared.network.state_dict())
+
+    def compute() -> dict[str, Any]:
+        began = time.monotonic()
+        with stages.counted(f"Signing off {len(images)} images in ngspice") as progress:
+            arrays = Arrays(place.design, find_ngspice(), folder, job.workers, progress)
+            found = sign_off(arrays, compared.network, images, compared.accuracy["retrained"])
+        return found | {"wall_s": time.monotonic() - began}
+
+    depends = [network, place.design.hash, images.digest(), code_version()]
+    return kept(folder / f"signoff-{len(images)}.json", depends, compute)
+
+
+def _row(
+    job: Reproduction, place: SimulatedLayout, data: DataSet, compared: list[Compared],
+    signed: dict[str, Any] | None, wall_s: float,
+) -> dict[str, Any]:  # fmt: skip
+    """One row of the table."""
+    names = (*ACCURACIES, "control_ideal", "noise_ideal")
+    report = place.layout.surrogate.report or {}
+    return {
+        "network": job.variant, "data": data.test.name, "test_images": len(data.test), "layout": place.layout.name,
+        "arrays": f"{place.layout.settings.rows}x{place.layout.settings.columns}",
+        "accuracy": {name: _over_seeds(c.accuracy[name] for c in compared) for name in names},
+        "by_seed": [{"seed": c.seed, **c.accuracy} for c in compared],
+        "training_s": {name: _over_seeds(c.seconds[name] for c in compared) for name in names},
+        "surrogate_ser_db": {role: scores["ser_db"] for role, scores in report.get("roles", {}).items()},
+        "surrogate_s": place.seconds, "signoff": signed, "seeds": [c.seed for c in compared], "wall_s": wall_s,
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores", "device": job.device,
+        "threads": torch.get_num_threads(), "torch": torch.__version__, "code_version": code_version(),
+        "command": f"scripts/reproduce_{job.name}",
+    }  # fmt: skip
+
+
+def _over_seeds(values: Iterable[float]) -> dict[str, float]:
+    found = list(values)
+    return {"mean": statistics.fmean(found), "std": statistics.stdev(found) if len(found) > 1 else 0.0}
