@@ -25,7 +25,7 @@ def main(name: str, images: int, description: str) -> int:
     torch.set_num_threads(options.threads)
     job = Reproduction(
         name, options.out, options.data, options.seeds, tuple(options.layouts), options.images, options.quick,
-        options.workers, options.device, tuple(options.products) if options.products else None,
+        options.workers, options.device,
     )  # fmt: skip
     try:
         rows = reproduce(job, Stages())
@@ -53,8 +53,6 @@ def _options(images: int, description: str) -> argparse.Namespace:
                         help=f"of {', '.join(LAYOUTS)}, or design files (default: all)")  # fmt: skip
     parser.add_argument("--images", type=_whole, default=images, help="images signed off (default %(default)s)")
     parser.add_argument("--quick", action="store_true", help="one epoch each on few images: shows that it works")
-    parser.add_argument("--products", type=_count, nargs=3, metavar=("TERMS", "DROP", "SLOTS"),
-                        help="a faster, less exact expansion of the engine, such as 2 1 1")  # fmt: skip
     parser.add_argument("--workers", type=_count, help="parallel SPICE runs (default: all cores)")
     parser.add_argument("--threads", type=_count, default=1, help="torch's threads (default %(default)s)")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where networks are trained")

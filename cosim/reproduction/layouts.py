@@ -44,13 +44,10 @@ def design_of(name: str) -> Design:
     return load_design(name)
 
 
-def simulated(
-    name: str, folder: Path, stages: Stages, workers: int | None = None, products: tuple[int, int, int] | None = None
-) -> SimulatedLayout:
+def simulated(name: str, folder: Path, stages: Stages, workers: int | None = None) -> SimulatedLayout:
     """The layout ``name`` with its surrogate, fitted and cross-validated in ``folder``; one that lies there is used.
 
-    Arrays have the design's size; ``products`` is the engine's expansion (:class:`LayerSettings`). Raises
-    :class:`InputError` where the surrogate fails its cross-validation.
+    Arrays have the design's size. Raises :class:`InputError` where the surrogate fails its cross-validation.
     """
     design = design_of(name)
     clock = Clock()
@@ -65,7 +62,7 @@ def simulated(
         raise InputError(f"layout {name}: {error}") from None
     currents = CurrentRange(design.weights.current_min, design.weights.current_max)
     columns = design.array.columns // 2 * 2
-    settings = LayerSettings(design.array.rows, columns, design.read.bits, currents, products=products)
+    settings = LayerSettings(design.array.rows, columns, design.read.bits, currents)
     return SimulatedLayout(Layout(design.name, surrogate, settings), design, clock.seconds["surrogate"])
 
 

@@ -41,7 +41,6 @@ class Reproduction:
     quick: bool = False
     workers: int | None = None
     device: str = "cpu"
-    products: tuple[int, int, int] | None = None
 
     @property
     def variant(self) -> str:
@@ -61,7 +60,7 @@ def reproduce(job: Reproduction, stages: Stages) -> list[dict[str, Any]]:
     rows = []
     for name in job.layouts:
         began = time.monotonic()
-        place = simulated(name, job.folder / "layouts" / name, stages, job.workers, job.products)
+        place = simulated(name, job.folder / "layouts" / name, stages, job.workers)
         with stages.stage(f"{job.variant} on {name}"):
             compared = [compare(run, place.layout, stages.console.print) for run in runs]
         signed = _signed_off(job, place, compared[0], data, stages) if job.images else None

@@ -31,12 +31,14 @@ RETRAINING_SEED = 1000
 @dataclass(frozen=True)
 class Plan:
     """What is compared: the software network's recipe, how its twins are retrained (all alike), the standard deviation
-    of the relative weight noise of the simple baseline, and how many training images calibrate."""
+    of the relative weight noise of the simple baseline, how many training images calibrate, and the engine's expansion
+    while training (:class:`LayerSettings`); every test is at the accuracy that suits the arrays' size."""
 
     software: Recipe
     retraining: TrainingRecipe
     noise: float = 0.1
     calibration: int = 1000
+    products: tuple[int, int, int] = (2, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,9 @@ class Layout:
     surrogate: Surrogate
     settings: LayerSettings
 
-    @property
-    def mapping(self) -> Mapping:
-        """The same settings for all layers."""
-        return Mapping(self.settings)
+    def twin(self, network: nn.Module, products: tuple[int, int, int] | None = None) -> nn.Module:
+        """``network`` on the arrays, the same settings for all layers but perhaps another expansion of the engine."""
+        return convert(network, self.surrogate, Mapping(replace(self.settings, products=products)))
 
 
 class SeedRun:
@@ -94,23 +95,21 @@ class SeedRun:
         made_of = network_hash(chosen.state_dict())
 
         def compute() -> Result:
-            fixed = self.placed(layout, chosen, fixed=True)
+            fixed = self.calibrated(deploy(layout.twin(chosen)), chosen)
             return {"accuracy": accuracy_of(fixed, self.data.test)}
 
         depends = [made_of, self._layout(layout), self.plan.calibration, self._images]
         return kept(self.folder / layout.name / f"deployed-{made_of[:8]}.json", depends, compute)
 
-    def placed(self, layout: Layout, network: nn.Module, fixed: bool = False) -> nn.Module:
-        """The calibrated twin of ``network`` on ``layout``; ``fixed``: its cells where write–verify leaves them."""
-        twin = convert(network, layout.surrogate, layout.mapping)
-        placed = deploy(twin) if fixed else twin
-        calibrate(placed, self.data.train.first(self.plan.calibration).pixels, reference=network)
-        return placed
+    def calibrated(self, twin: nn.Module, network: nn.Module) -> nn.Module:
+        """``twin`` with ranges, gains and offsets that bring its layers closest to those of ``network``."""
+        calibrate(twin, self.data.train.first(self.plan.calibration).pixels, reference=network)
+        return twin
 
     def without_layout(self, settings: LayerSettings, noise: float = 0.0) -> tuple[nn.Module, Result]:
         """The network after as many epochs on the ideal quantised model (the control), or on that with ``noise`` on its
         weights alone (the simple baseline), as a digital one, and its accuracy on ideal arrays."""
-        ideal = Layout("ideal", ideal_arrays(settings), replace(settings, products=None))
+        ideal = Layout("ideal", ideal_arrays(settings), settings)
         recipe = self.plan.retraining.model_copy(update={"weight_noise": noise})
         twin, result = self._trained(ideal, recipe, f"noise-{noise:g}" if noise else "control", self.folder)
         return to_digital(twin), result
@@ -121,32 +120,33 @@ class SeedRun:
 
     def _trained(self, layout: Layout, recipe: TrainingRecipe, name: str, folder: Path) -> tuple[nn.Module, Result]:
         software = self._trained_software()
-        twin = self.placed(layout, software)
+        twin = self.calibrated(layout.twin(software, self.plan.products), software)
         depends: dict[str, Any] = {
             "start": network_hash(software.state_dict()), "layout": self._layout(layout), "recipe": recipe.model_dump(),
             "seed": self.seed, "images": list(self._images), "calibration": self.plan.calibration,
+            "products": list(self.plan.products),
         }  # fmt: skip
         where = folder / f"{name}-{digest(depends)[:8]}"
         split = held_out(self.data.train, self.plan.software.training.validation)
         trainer = Trainer(twin, split, recipe, self.seed + RETRAINING_SEED, self.device)
         spent = train_in(where, trainer, depends, self.observer)
-        twin.load_state_dict(trainer.best)
-        for part in analog_layers(twin).values():
+        final = layout.twin(software)
+        final.load_state_dict(trainer.best)
+        for part in analog_layers(final).values():
             layout.surrogate.domain.check_state(part.states().detach())
 
         def compute() -> Result:
-            accuracy = accuracy_of(twin, self.data.test)
+            accuracy = accuracy_of(final, self.data.test)
             return {"accuracy": accuracy, "best_epoch": trainer.best_epoch, **asdict(spent)}
 
-        return twin.eval(), kept(where / "accuracy.json", depends, compute)
+        return final.eval(), kept(where / "accuracy.json", depends, compute)
 
     def _trained_software(self) -> nn.Module:
         assert self.software_result
         return self.software
 
     def _layout(self, layout: Layout) -> list[Any]:
-        settings = asdict(layout.settings)
-        return [surrogate_hash(layout.surrogate), settings | {"products": list(settings["products"] or [])}]
+        return [surrogate_hash(layout.surrogate), asdict(replace(layout.settings, products=None))]
 
 
 @dataclass(frozen=True)

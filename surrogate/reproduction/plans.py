@@ -5,14 +5,15 @@ from __future__ import annotations
 from surrogate.data.images import DataSet
 from surrogate.errors import InputError
 from surrogate.reproduction.comparison import Plan, limited
-from surrogate.training.recipe import Adam, Augmentation, OneCycle, TrainingRecipe
+from surrogate.training.recipe import Adam, AdamW, Augmentation, OneCycle, TrainingRecipe
 from surrogate.training.recipe_files import load_recipe
 
 QUICK_TRAIN, QUICK_TEST = 2000, 500
 
 _RETRAINING = {
     "mlp": TrainingRecipe(
-        epochs=6, batch=128, optimiser=Adam(rate=2e-3), schedule=OneCycle(warmup=0.2), label_smoothing=0.05
+        epochs=10, batch=128, optimiser=AdamW(rate=4e-3, weight_decay=0.2), schedule=OneCycle(warmup=0.2),
+        label_smoothing=0.05,
     ),
     "lenet5": TrainingRecipe(
         epochs=3, batch=64, optimiser=Adam(rate=1e-3), schedule=OneCycle(warmup=0.2),

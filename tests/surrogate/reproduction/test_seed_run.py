@@ -20,7 +20,7 @@ from surrogate.reproduction.ideal import ideal_arrays
 from surrogate.reproduction.kept import kept
 from surrogate.reproduction.plans import plan
 
-SETTINGS = LayerSettings(16, 12, 8, CurrentRange(5e-9, 2e-7), products=(2, 1, 1))
+SETTINGS = LayerSettings(16, 12, 8, CurrentRange(5e-9, 2e-7))
 LAYOUT = Layout("bad", surrogate(16, 12, log_switch=0.0), SETTINGS)
 
 
@@ -45,7 +45,7 @@ def first(tmp_path_factory):
 def test_ideal_arrays_compute_the_quantised_layer():
     torch.manual_seed(0)
     layer, x = nn.Sequential(nn.Conv2d(2, 5, 3, padding=1)), torch.rand(4, 2, 6, 6)
-    twin = convert(layer, ideal_arrays(SETTINGS), Mapping(replace(SETTINGS, products=None)))
+    twin = convert(layer, ideal_arrays(SETTINGS), Mapping(SETTINGS))
     calibrate(twin, x, ranges=False)
     codes = (x * 255).round() / 255
     torch.testing.assert_close(twin(x), layer(codes), rtol=1e-3, atol=1e-4)
