@@ -18,14 +18,14 @@ from cosim.reproduction.table import markdown
 from surrogate.errors import InputError as SurrogateInputError
 
 
-def main(name: str, images: int, description: str) -> int:
-    """Run the comparison ``name``, by default with ``images`` signed off; the exit status: 0, 1 (a simulation failed),
+def main(name: str, description: str, images: int = 0, sample: int = 0) -> int:
+    """Run the comparison ``name``, by default with ``images`` or ``sample`` signed off; the exit status: 0, 1 (a simulation failed),
     2 (bad input), 130 (interrupted)."""
-    options = _options(images, description)
+    options = _options(description, images, sample)
     torch.set_num_threads(options.threads)
     job = Reproduction(
-        name, options.out, options.data, options.seeds, tuple(options.layouts), options.images, options.quick,
-        options.workers, options.device,
+        name, options.out, options.data, options.seeds, tuple(options.layouts), options.images, options.sample,
+        options.quick, options.workers, options.device,
     )  # fmt: skip
     try:
         rows = reproduce(job, Stages())
@@ -44,7 +44,7 @@ def _failed(text: str, status: int) -> int:
     return status
 
 
-def _options(images: int, description: str) -> argparse.Namespace:
+def _options(description: str, images: int, sample: int) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--data", type=Path, help="folder of the data sets (default: FGCOSIM_DATA)")
     parser.add_argument("--out", type=Path, default=Path("runs/reproduction"), help="folder (default %(default)s)")
@@ -52,6 +52,8 @@ def _options(images: int, description: str) -> argparse.Namespace:
     parser.add_argument("--layouts", nargs="+", default=list(LAYOUTS), metavar="LAYOUT",
                         help=f"of {', '.join(LAYOUTS)}, or design files (default: all)")  # fmt: skip
     parser.add_argument("--images", type=_whole, default=images, help="images signed off (default %(default)s)")
+    parser.add_argument("--sample", type=_whole, default=sample,
+                        help="random VMMs of each layer signed off where --images is 0 (default %(default)s)")  # fmt: skip
     parser.add_argument("--quick", action="store_true", help="one epoch each on few images: shows that it works")
     parser.add_argument("--workers", type=_count, help="parallel SPICE runs (default: all cores)")
     parser.add_argument("--threads", type=_count, default=1, help="torch's threads (default %(default)s)")

@@ -16,6 +16,7 @@ import torch
 from cosim.ngspice import find_ngspice
 from cosim.progress import Stages
 from cosim.reproduction.layouts import LAYOUTS, SimulatedLayout, simulated
+from cosim.reproduction.sampled import sampled_sign_off
 from cosim.reproduction.signoff import Arrays, sign_off
 from cosim.reproduction.table import add_rows
 from cosim.version import code_version
@@ -26,11 +27,15 @@ from surrogate.reproduction.comparison import ACCURACIES, Compared, SeedRun, com
 from surrogate.reproduction.kept import kept
 from surrogate.reproduction.plans import plan, shortened
 
+SAMPLED_IMAGES, JUDGED_IMAGES = 100, 1000
+"""Test images out of whose VMMs a sample is drawn, and those on which the errors found are judged."""
+
 
 @dataclass(frozen=True)
 class Reproduction:
     """What is run: the comparison ``name`` of :mod:`surrogate.reproduction.plans` with seeds 0 … ``seeds`` − 1 on all
-    ``layouts``, the first ``images`` test images signed off in SPICE (0: none), all of it in ``folder``."""
+    ``layouts``, all of it in ``folder``. The first network of each layout is signed off in SPICE: every VMM of the
+    first ``images`` test images, or, where that is 0, ``sample`` random VMMs of each layer (0: none)."""
 
     name: str
     folder: Path
@@ -38,6 +43,7 @@ class Reproduction:
     seeds: int = 3
     layouts: tuple[str, ...] = tuple(LAYOUTS)
     images: int = 100
+    sample: int = 0
     quick: bool = False
     workers: int | None = None
     device: str = "cpu"
@@ -63,7 +69,7 @@ def reproduce(job: Reproduction, stages: Stages) -> list[dict[str, Any]]:
         place = simulated(name, job.folder / "layouts" / name, stages, job.workers)
         with stages.stage(f"{job.variant} on {name}"):
             compared = [compare(run, place.layout, stages.console.print) for run in runs]
-        signed = _signed_off(job, place, compared[0], data, stages) if job.images else None
+        signed = _signed_off(job, place, compared[0], data, stages) if job.images or job.sample else None
         rows.append(_row(job, place, data, compared, signed, time.monotonic() - began))
         add_rows(job.folder, rows)
     return rows
@@ -72,19 +78,24 @@ def reproduce(job: Reproduction, stages: Stages) -> list[dict[str, Any]]:
 def _signed_off(
     job: Reproduction, place: SimulatedLayout, compared: Compared, data: DataSet, stages: Stages
 ) -> dict[str, Any]:
-    images = data.test.first(job.images)
     folder = job.folder / job.variant / f"seed-{compared.seed}" / place.layout.name / "signoff"
-    network = network_hash(compared.network.state_dict())
+    images, known = data.test.first(job.images or SAMPLED_IMAGES), compared.accuracy["retrained"]
+    title = f"{len(images)} images" if job.images else f"{job.sample} VMMs of each layer"
 
     def compute() -> dict[str, Any]:
         began = time.monotonic()
-        with stages.counted(f"Signing off {len(images)} images in ngspice") as progress:
+        with stages.counted(f"Signing off {title} in ngspice") as progress:
             arrays = Arrays(place.design, find_ngspice(), folder, job.workers, progress)
-            found = sign_off(arrays, compared.network, images, compared.accuracy["retrained"])
+            if job.images:
+                found = sign_off(arrays, compared.network, images, known)
+            else:
+                judged = data.test.first(JUDGED_IMAGES)
+                found = sampled_sign_off(arrays, compared.network, images, job.sample, compared.seed, judged, known)
         return found | {"wall_s": time.monotonic() - began}
 
-    depends = [network, place.design.hash, images.digest(), code_version()]
-    return kept(folder / f"signoff-{len(images)}.json", depends, compute)
+    network = network_hash(compared.network.state_dict())
+    depends = [network, place.design.hash, images.digest(), job.images, job.sample, code_version()]
+    return kept(folder / ("images.json" if job.images else "sample.json"), depends, compute)
 
 
 def _row(

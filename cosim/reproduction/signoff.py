@@ -108,10 +108,8 @@ def _charges(
 ) -> Tensor:
     """Charges [P, v, G, R, C, M] (current scale x t_max) of pulse widths [P, v, G, R, N] in SPICE."""
     surrogate, settings, design = layer.arrays.surrogate, layer.settings, arrays.design
-    if surrogate.provenance.get("design_hash") != design.hash:
-        raise InputError("signoff: the surrogate was fitted to another design: sign off with its own design file")
-    if surrogate.state_map is None:
-        raise InputError("signoff: the surrogate has no map from states to voltages: fit it to a design's data set")
+    require_own_design(layer, design)
+    assert surrogate.state_map is not None
     surrogate.domain.check_state(states)
     g, r, c = states.shape[:3]
     volts = surrogate.state_map.inverse(states.double()).flatten(0, 2).numpy()
@@ -131,3 +129,12 @@ def _charges(
     found.predicted[name] = predicted.double().flatten(0, -2).numpy() * scale
     found.hashes[f"layer_{name}"] = data.hash
     return torch.from_numpy(data.charge / scale).reshape(predicted.shape)
+
+
+def require_own_design(layer: AnalogLayer, design: Design) -> None:
+    """Raise ``InputError`` unless the surrogate of ``layer`` was fitted to programmed arrays of ``design``."""
+    surrogate = layer.arrays.surrogate
+    if surrogate.provenance.get("design_hash") != design.hash:
+        raise InputError("signoff: the surrogate was fitted to another design: sign off with its own design file")
+    if surrogate.state_map is None:
+        raise InputError("signoff: the surrogate has no map from states to voltages: fit it to a design's data set")

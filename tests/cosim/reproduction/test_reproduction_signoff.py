@@ -17,10 +17,11 @@ from cosim.folders import read_json
 from cosim.plan import PlanSize, standard_plan
 from cosim.programming import read_curve
 from cosim.reproduction.layouts import LAYOUTS, design_of
+from cosim.reproduction.sampled import Sample, _disturbed, sampled_sign_off
 from cosim.reproduction.signoff import Arrays, sign_off
 from cosim.reproduction.table import add_rows, markdown
 from cosim.validation import validate_dataset
-from surrogate.analog import LayerSettings, Mapping, calibrate, convert
+from surrogate.analog import LayerSettings, Mapping, analog_layers, calibrate, convert
 from surrogate.data.images import Images
 from surrogate.mapping import CurrentRange
 
@@ -94,6 +95,29 @@ def test_another_design_is_refused(arrays, network, images):
     other = Arrays(design_of("mild"), arrays.engine, arrays.folder, 1)
     with pytest.raises(InputError, match="another design"):
         sign_off(other, network, images, 0.5)
+
+
+def test_sampled_vmms_agree_and_bound_the_accuracy(arrays, network, images):
+    found = sampled_sign_off(arrays, network, images, 5, 0, images, 0.5)
+    assert found["vmms_per_layer"] == {"0": 5, "4": 2} and found["drawn_of"] == {"0": 16, "4": 2}
+    assert min(found["ser_by_layer_db"].values()) > 40
+    assert found["accuracy_of_all_spice"] == {"estimate": 0.5, "low": 0.5, "high": 0.5}
+
+
+@pytest.mark.parametrize("common", [False, True])
+def test_errors_found_move_the_outputs_by_what_their_charge_is_worth(network, images, common):
+    layer = analog_layers(network)["4"]
+    scale = layer.arrays.surrogate.current_scale * layer.arrays.surrogate.time_scale
+    truth = torch.zeros(6, 4).double().numpy()
+    truth[:, 0] = 0.01 * scale
+    nothing = truth * 0
+    samples = {"0": Sample(nothing, nothing, 6), "4": Sample(truth, nothing, 6)}
+    before = network(images.pixels)
+    with _disturbed(analog_layers(network), samples, common, torch.Generator().manual_seed(0)):
+        moved = network(images.pixels) - before
+    swing = (layer.settings.currents.high - layer.settings.currents.low) / layer.arrays.surrogate.current_scale
+    worth = float(layer.gain[0] * layer.span * layer.input_range / swing * 0.01)
+    torch.testing.assert_close(moved, torch.tensor([[worth, 0.0]]).expand(2, 2), rtol=1e-3, atol=1e-6)
 
 
 def test_layouts_differ_from_the_default_and_from_each_other():
