@@ -19,8 +19,8 @@ from surrogate.errors import InputError as SurrogateInputError
 
 
 def main(name: str, description: str, images: int = 0, sample: int = 0) -> int:
-    """Run the comparison ``name``, by default with ``images`` or ``sample`` signed off; the exit status: 0, 1 (a simulation failed),
-    2 (bad input), 130 (interrupted)."""
+    """Run the comparison ``name``, by default with ``images`` or ``sample`` signed off; the exit
+    status: 0, 1 (a simulation failed), 2 (bad input), 130 (interrupted)."""
     options = _options(description, images, sample)
     torch.set_num_threads(options.threads)
     job = Reproduction(
@@ -53,7 +53,7 @@ def _options(description: str, images: int, sample: int) -> argparse.Namespace:
                         help=f"of {', '.join(LAYOUTS)}, or design files (default: all)")  # fmt: skip
     parser.add_argument("--images", type=_whole, default=images, help="images signed off (default %(default)s)")
     parser.add_argument("--sample", type=_whole, default=sample,
-                        help="random VMMs of each layer signed off where --images is 0 (default %(default)s)")  # fmt: skip
+                        help="VMMs of each layer signed off where --images is 0 (default %(default)s)")  # fmt: skip
     parser.add_argument("--quick", action="store_true", help="one epoch each on few images: shows that it works")
     parser.add_argument("--workers", type=_count, help="parallel SPICE runs (default: all cores)")
     parser.add_argument("--threads", type=_count, default=1, help="torch's threads (default %(default)s)")
