@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -17,7 +18,7 @@ from cosim.folders import read_json
 from cosim.plan import PlanSize, standard_plan
 from cosim.programming import read_curve
 from cosim.reproduction.layouts import LAYOUTS, design_of
-from cosim.reproduction.sampled import Sample, _disturbed, sampled_sign_off
+from cosim.reproduction.sampled import Sample, _disturbed, _inputs, _sample, sampled_sign_off
 from cosim.reproduction.signoff import Arrays, sign_off
 from cosim.reproduction.table import add_rows, markdown
 from cosim.validation import validate_dataset
@@ -47,9 +48,9 @@ def images():
 
 @pytest.fixture(scope="module")
 def network(design, surrogate, images):
-    """A convolution whose windows take two arrays each, and a linear layer."""
+    """A convolution on two arrays side by side, and a linear layer on three one above the other."""
     torch.manual_seed(0)
-    model = nn.Sequential(nn.Conv2d(1, 3, 2), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(3, 2)).eval()
+    model = nn.Sequential(nn.Conv2d(1, 3, 2), nn.ReLU(), nn.Flatten(), nn.Linear(12, 2)).eval()
     nn.init.constant_(model[0].bias, 0.3)
     currents = CurrentRange(design.weights.current_min, design.weights.current_max)
     twin = convert(model, surrogate, Mapping(LayerSettings(4, 4, design.read.bits, currents)))
@@ -74,7 +75,7 @@ def test_charges_in_spice_are_those_predicted(signed):
 
 
 def test_every_array_vmm_is_counted(signed):
-    assert signed["vmms"] == 2 * (4 * 2 + 1)
+    assert signed["vmms"] == 2 * (4 * 2 + 3)
 
 
 def test_bounds_hold_the_estimate(signed):
@@ -99,24 +100,35 @@ def test_another_design_is_refused(arrays, network, images):
 
 def test_sampled_vmms_agree_and_bound_the_accuracy(arrays, network, images):
     found = sampled_sign_off(arrays, network, images, 5, 0, images, 0.5)
-    assert found["vmms_per_layer"] == {"0": 5, "4": 2} and found["drawn_of"] == {"0": 16, "4": 2}
+    assert found["vmms_per_layer"] == {"0": 5, "3": 5} and found["drawn_of"] == {"0": 16, "3": 6}
     assert min(found["ser_by_layer_db"].values()) > 40
     assert found["accuracy_of_all_spice"] == {"estimate": 0.5, "low": 0.5, "high": 0.5}
 
 
+@pytest.mark.parametrize("name", ["0", "3"])
+def test_all_vmms_drawn_are_those_of_the_layer_in_order(arrays, network, images, name):
+    layers = analog_layers(network)
+    given = _inputs(layers, network, images)[name]
+    drawn = _sample(name, arrays, layers[name], given, 1000, np.random.default_rng(0))
+    with torch.no_grad():
+        charge = layers[name].column_charges(layers[name].durations(given), layers[name].states())
+    scale = layers[name].arrays.surrogate.current_scale * layers[name].arrays.surrogate.time_scale
+    np.testing.assert_allclose(drawn.predicted, charge.flatten(0, -2).double().numpy() * scale, rtol=1e-4)
+
+
 @pytest.mark.parametrize("common", [False, True])
 def test_errors_found_move_the_outputs_by_what_their_charge_is_worth(network, images, common):
-    layer = analog_layers(network)["4"]
+    layer = analog_layers(network)["3"]
     scale = layer.arrays.surrogate.current_scale * layer.arrays.surrogate.time_scale
     truth = torch.zeros(6, 4).double().numpy()
     truth[:, 0] = 0.01 * scale
     nothing = truth * 0
-    samples = {"0": Sample(nothing, nothing, 6), "4": Sample(truth, nothing, 6)}
+    samples = {"0": Sample(nothing, nothing, 6), "3": Sample(truth, nothing, 6)}
     before = network(images.pixels)
     with _disturbed(analog_layers(network), samples, common, torch.Generator().manual_seed(0)):
         moved = network(images.pixels) - before
     swing = (layer.settings.currents.high - layer.settings.currents.low) / layer.arrays.surrogate.current_scale
-    worth = float(layer.gain[0] * layer.span * layer.input_range / swing * 0.01)
+    worth = float(layer.gain[0] * layer.span * layer.input_range / swing * 3 * 0.01)
     torch.testing.assert_close(moved, torch.tensor([[worth, 0.0]]).expand(2, 2), rtol=1e-3, atol=1e-6)
 
 
