@@ -7,8 +7,6 @@ import sys
 from pathlib import Path
 
 import torch
-from rich.console import Console
-from rich.markdown import Markdown
 
 from cosim.errors import InputError, SimulationError
 from cosim.progress import Stages
@@ -35,7 +33,7 @@ def main(name: str, description: str, images: int = 0, sample: int = 0) -> int:
         return _failed(str(error), 1)
     except KeyboardInterrupt:
         return _failed("interrupted: what is finished is kept, the same command goes on", 130)
-    Console().print(Markdown(markdown(rows)))
+    print(markdown(rows), end="")
     return 0
 
 
