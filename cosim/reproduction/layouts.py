@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cosim.errors import InputError
+from cosim.folders import read_json, write_json
 from cosim.lock import locked
 from cosim.ngspice import find_ngspice
 from cosim.pipeline import Clock, Job, validated
@@ -20,6 +21,8 @@ from surrogate.mapping import CurrentRange
 from surrogate.reproduction.comparison import Layout
 from surrogate.surrogate import Surrogate
 
+TIMES = "times.json"
+
 LAYOUTS: Mapping[str, Mapping[str, str]] = {
     "mild": {"coupling.near_word_line": "25 aF", "wires.switch_resistance": "1.5 kohm"},
     "severe": {"coupling.near_word_line": "90 aF", "wires.switch_resistance": "6 kohm"},
@@ -30,7 +33,8 @@ the switch of each column."""
 
 @dataclass(frozen=True)
 class SimulatedLayout:
-    """A layout with the design that its surrogate was fitted to, and the wall time of campaign and fit."""
+    """A layout with the design that its surrogate was fitted to, and the wall time of campaign, fit and validation,
+    s, whenever they were made."""
 
     layout: Layout
     design: Design
@@ -52,10 +56,11 @@ def simulated(name: str, folder: Path, stages: Stages, workers: int | None = Non
     design = design_of(name)
     clock = Clock()
     folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder / "layout.lock"), clock.stage("surrogate"):
+    with locked(folder / "layout.lock"):
         surrogate = _found(folder / "surrogate.safetensors", design)
         if surrogate is None:
-            _, surrogate = validated(Job(design, folder, workers=workers), find_ngspice(), stages, Clock())
+            _, surrogate = validated(Job(design, folder, workers=workers), find_ngspice(), stages, clock)
+            write_json(clock.total(), folder / TIMES)
     try:
         surrogate.require_passed()
     except ValueError as error:
@@ -63,7 +68,11 @@ def simulated(name: str, folder: Path, stages: Stages, workers: int | None = Non
     currents = CurrentRange(design.weights.current_min, design.weights.current_max)
     columns = design.array.columns // 2 * 2
     settings = LayerSettings(design.array.rows, columns, design.read.bits, currents)
-    return SimulatedLayout(Layout(design.name, surrogate, settings), design, clock.seconds["surrogate"])
+    return SimulatedLayout(Layout(design.name, surrogate, settings), design, _seconds(folder / TIMES))
+
+
+def _seconds(path: Path) -> float:
+    return float(read_json(path)["total"]) if path.is_file() else 0.0
 
 
 def _found(path: Path, design: Design) -> Surrogate | None:

@@ -22,11 +22,10 @@ from cosim.provenance import network_hash, of_surrogate
 from cosim.reproduction.signoff import Arrays, require_own_design
 from surrogate.analog import AnalogLayer, analog_layers
 from surrogate.data.images import Images
-from surrogate.reproduction.bounds import Interval
+from surrogate.reproduction.bounds import Interval, accuracy_bounds
 from surrogate.scores import decibel
-from surrogate.training.evaluation import accuracy_of
+from surrogate.training.evaluation import scores_of
 
-QUANTILES = (0.025, 0.975)
 REPLICATES = 10
 """Networks with errors of each kind; each draws from a bootstrap sample of the errors found."""
 
@@ -46,22 +45,24 @@ def sampled_sign_off(
     """Simulate ``per_layer`` random VMMs of each layer out of those that ``images`` take, and bound by their errors
     the accuracy in SPICE on all test images, of which the surrogate gets ``known_accuracy`` right.
 
-    The bounds are quantiles 0.025 and 0.975 over :data:`REPLICATES` networks with errors of each kind, by the change
-    of accuracy on ``judged``. Raises as :func:`cosim.reproduction.signoff.sign_off`.
+    Each of :data:`REPLICATES` networks with errors of either kind gives bounds (:func:`accuracy_bounds`) by the images
+    of ``judged`` that only it or only the surrogate gets right; those returned hold all of them. Raises as :func:`cosim.reproduction.signoff.sign_off`.
     """
     layers = analog_layers(network)
     given = _inputs(layers, network, images)
     rng = np.random.default_rng(seed)
     samples = {name: _sample(name, arrays, layer, given[name], per_layer, rng) for name, layer in layers.items()}
-    before = accuracy_of(network, judged)
-    changes = []
+    foreseen = _right(network, judged)
+    bounds = []
     generator = Generator().manual_seed(seed)
     for common in (False, True):
         for _ in range(REPLICATES):
             with _disturbed(layers, samples, common, generator):
-                changes.append(accuracy_of(network, judged) - before)
-    low, high = np.quantile(changes, QUANTILES)
-    bounds = Interval(*(known_accuracy + float(change) for change in (np.mean(changes), low, high)))
+                right = _right(network, judged)
+            gained, lost = int((right & ~foreseen).sum()), int((~right & foreseen).sum())
+            bounds.append(accuracy_bounds(gained, lost, len(judged), known_accuracy))
+    estimate = float(np.mean([b.estimate for b in bounds]))
+    widest = Interval(estimate, min(b.low for b in bounds), max(b.high for b in bounds))
     surrogate = next(iter(layers.values())).arrays.surrogate
     return {
         "vmms_per_layer": {name: len(s.truth) for name, s in samples.items()},
@@ -70,10 +71,16 @@ def sampled_sign_off(
         "ser_by_layer_db": {name: decibel(s.truth, s.predicted) for name, s in samples.items()},
         "ser_db": decibel(*(np.concatenate([getattr(s, x) for s in samples.values()]) for x in ("truth", "predicted"))),
         "vmms": sum(len(s.truth) for s in samples.values()),
-        "accuracy_of_all_surrogate": known_accuracy, "accuracy_of_all_spice": asdict(bounds), "changes": changes,
+        "accuracy_of_all_surrogate": known_accuracy, "accuracy_of_all_spice": asdict(widest),
+        "estimates": [b.estimate for b in bounds],
         "provenance": of_surrogate(surrogate, network=network_hash(network.state_dict())).as_dict()
         | {"simulator": arrays.engine.label},
     }  # fmt: skip
+
+
+def _right(network: nn.Module, images: Images) -> Tensor:
+    """Which of ``images`` the network puts into the right class."""
+    return scores_of(network, images.pixels).argmax(-1) == images.labels
 
 
 def _inputs(layers: dict[str, AnalogLayer], network: nn.Module, images: Images) -> dict[str, Tensor]:

@@ -102,7 +102,8 @@ def test_sampled_vmms_agree_and_bound_the_accuracy(arrays, network, images):
     found = sampled_sign_off(arrays, network, images, 5, 0, images, 0.5)
     assert found["vmms_per_layer"] == {"0": 5, "3": 5} and found["drawn_of"] == {"0": 16, "3": 6}
     assert min(found["ser_by_layer_db"].values()) > 40
-    assert found["accuracy_of_all_spice"] == {"estimate": 0.5, "low": 0.5, "high": 0.5}
+    bounds = found["accuracy_of_all_spice"]
+    assert bounds["low"] < bounds["estimate"] == 0.5 < bounds["high"]
 
 
 @pytest.mark.parametrize("name", ["0", "3"])
