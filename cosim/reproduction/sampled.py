@@ -46,7 +46,8 @@ def sampled_sign_off(
     the accuracy in SPICE on all test images, of which the surrogate gets ``known_accuracy`` right.
 
     Each of :data:`REPLICATES` networks with errors of either kind gives bounds (:func:`accuracy_bounds`) by the images
-    of ``judged`` that only it or only the surrogate gets right; those returned hold all of them. Raises as :func:`cosim.reproduction.signoff.sign_off`.
+    of ``judged`` that only it or only the surrogate gets right; those returned hold all of them. Raises as
+    :func:`cosim.reproduction.signoff.sign_off`.
     """
     layers = analog_layers(network)
     given = _inputs(layers, network, images)
