@@ -5,20 +5,19 @@ Neither time of day nor machine are in it: two equal runs write equal files.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
-
-import torch
-from torch import Tensor
 
 from cosim.dataset import DataSet
 from cosim.ngspice import Ngspice
 from cosim.version import code_version
 from netlists.design import Design
+from surrogate.hashes import network_hash, surrogate_hash
 from surrogate.surrogate import Surrogate
+
+__all__ = ["Provenance", "network_hash", "of_dataset", "of_simulation", "of_surrogate", "surrogate_hash"]
 
 
 @dataclass(frozen=True)
@@ -65,28 +64,3 @@ def of_surrogate(surrogate: Surrogate, seed: int | None = None, /, **made_from: 
         known.get("design"), known.get("design_hash"), known.get("simulator"), known.get("options"), seed,
         {**origin, "surrogate": surrogate_hash(surrogate), **made_from},
     )  # fmt: skip
-
-
-def surrogate_hash(surrogate: Surrogate) -> str:
-    """SHA-256 over what decides a surrogate's charges: neither errors nor report."""
-    tensors = {"shared": surrogate.shared}
-    numbers = [surrogate.kind, surrogate.current_scale, surrogate.time_scale, asdict(surrogate.domain)]
-    if surrogate.state_map is not None:
-        tensors["state_map"] = surrogate.state_map.coefficients
-        numbers += [surrogate.state_map.centre, surrogate.state_map.unit]
-    if surrogate.state is not None:
-        tensors["state"] = surrogate.state
-    return _tensor_hash(tensors, json.dumps(numbers))
-
-
-def network_hash(tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 over all weights, biases, gains and offsets: the ``state_dict`` of a network."""
-    return _tensor_hash(tensors)
-
-
-def _tensor_hash(tensors: Mapping[str, Tensor], text: str = "") -> str:
-    digest = hashlib.sha256(text.encode())
-    for name, tensor in sorted(tensors.items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\0".encode())
-        digest.update(tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()

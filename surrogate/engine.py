@@ -14,7 +14,7 @@ from torch import Tensor
 from surrogate.fast.engine import Accuracy, FastEngine, suitable_accuracy
 from surrogate.fast.pairs import PART, columns_apart, recomputed
 from surrogate.fast.windows import Windows
-from surrogate.linear import RESISTANCES, effective_matrix, linear_charges
+from surrogate.linear import RESISTANCES, effective_matrix, tile_products
 from surrogate.model import charges, one_hot_currents
 from surrogate.parameters import EFFECTS, SPECS, unflatten
 
@@ -120,13 +120,17 @@ class LinearTiles:
     def __init__(self, resistance: Tensor) -> None:
         self.resistance = resistance
 
+    def matrix(self, state: Tensor) -> Tensor:
+        """What tiles of ``state`` [R, C, N, M] multiply durations by, [R, C, N, M]."""
+        return effective_matrix(state, self.resistance.to(state.device))
+
     def tile_charges(self, duration: Tensor, state: Tensor) -> Tensor:
         """See :class:`TileEngine`."""
-        return linear_charges(duration, state, self.resistance.to(state.device))
+        return tile_products(duration, self.matrix(state))
 
     def pair_sums(self, image: Tensor, windows: Windows, state: Tensor, pairs: int) -> Tensor:
         """See :class:`TileEngine`."""
-        matrix = effective_matrix(state, self.resistance.to(state.device)).transpose(1, 2).flatten(2)
+        matrix = self.matrix(state).transpose(1, 2).flatten(2)
         weight = columns_apart(matrix[:, : windows.used_rows, : 2 * pairs]).flatten(0, 1)
 
         def of_part(part: Tensor, weight: Tensor) -> Tensor:

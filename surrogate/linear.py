@@ -58,7 +58,11 @@ def effective_matrix(conductance: Tensor, resistance: Tensor) -> Tensor:
 
 def linear_charges(duration: Tensor, conductance: Tensor, resistance: Tensor) -> Tensor:
     """Charges [b, R, C, M] per volt of ``duration`` [b, R, N] on tiles ``conductance`` [R, C, N, M], in its dtype."""
-    matrix = effective_matrix(conductance, resistance)
+    return tile_products(duration, effective_matrix(conductance, resistance))
+
+
+def tile_products(duration: Tensor, matrix: Tensor) -> Tensor:
+    """Products [b, R, C, M] of ``duration`` [b, R, N] and the tiles' matrices ``matrix`` [R, C, N, M], in its dtype."""
     tiles, columns, rows, width = matrix.shape
     wide = matrix.transpose(1, 2).reshape(tiles, rows, columns * width)
     return torch.bmm(duration.transpose(0, 1).to(wide), wide).transpose(0, 1).unflatten(-1, (columns, width))

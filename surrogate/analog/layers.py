@@ -23,6 +23,9 @@ from surrogate.surrogate import Surrogate
 
 Convolution = nn.Conv1d | nn.Conv2d
 
+PROGRAMMED_CELLS = 2**16
+"""Cells that are programmed at a time, which bounds memory."""
+
 
 class Arrays:
     """What all layers on arrays of one kind share: the engine and the map from target currents to states."""
@@ -174,9 +177,9 @@ class AnalogLayer(nn.Module):
         read."""
         with torch.no_grad():
             target = self.target_currents().flatten(0, 2)
-            arrays = self.arrays
-            found = torch.stack([program(arrays.surrogate, arrays.inverse, array) for array in target])
-            t = self.tiling
+            arrays, t = self.arrays, self.tiling
+            some = target.split(max(1, PROGRAMMED_CELLS // (t.rows * t.columns)))
+            found = torch.cat([program(arrays.surrogate, arrays.inverse, part) for part in some])
             return found.to(self.weight.dtype).unflatten(0, (t.groups, t.row_tiles, t.column_tiles))
 
     # charges and what they are read out as

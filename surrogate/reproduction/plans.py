@@ -1,0 +1,45 @@
+"""The three comparisons by name, and the shortened ones that only show that everything works."""
+
+from __future__ import annotations
+
+from surrogate.data.images import DataSet
+from surrogate.errors import InputError
+from surrogate.reproduction.comparison import Plan, limited
+from surrogate.training.recipe import Adam, AdamW, Augmentation, OneCycle, TrainingRecipe
+from surrogate.training.recipe_files import load_recipe
+
+QUICK_TRAIN, QUICK_TEST = 2000, 500
+
+_RETRAINING = {
+    "mlp": TrainingRecipe(
+        epochs=10, batch=128, optimiser=AdamW(rate=4e-3, weight_decay=0.2), schedule=OneCycle(warmup=0.2),
+        label_smoothing=0.05,
+    ),
+    "lenet5": TrainingRecipe(
+        epochs=3, batch=64, optimiser=Adam(rate=1e-3), schedule=OneCycle(warmup=0.2),
+        augmentation=Augmentation(shift=2),
+    ),
+    "vgg": TrainingRecipe(
+        epochs=4, batch=128, optimiser=Adam(rate=1e-3), schedule=OneCycle(warmup=0.2), label_smoothing=0.05,
+        augmentation=Augmentation(flip=True, shift=2),
+    ),
+    "digits": TrainingRecipe(epochs=12, batch=64, optimiser=Adam(rate=4e-3)),
+}  # fmt: skip
+NAMES = tuple(_RETRAINING)
+
+
+def plan(name: str, quick: bool = False) -> Plan:
+    """The comparison ``name``; ``quick``: of one epoch each, on few images. Raises :class:`InputError`."""
+    if name not in _RETRAINING:
+        raise InputError(f"comparison {name[:40]}: choose one of {', '.join(NAMES)}")
+    recipe, retraining = load_recipe(name), _RETRAINING[name]
+    if quick:
+        short = recipe.training.model_copy(update={"epochs": 1, "validation": 200})
+        recipe = recipe.model_copy(update={"training": short})
+        retraining = retraining.model_copy(update={"epochs": 1})
+    return Plan(recipe, retraining, calibration=200 if quick else 1000)
+
+
+def shortened(data: DataSet) -> DataSet:
+    """The images of a quick comparison."""
+    return DataSet(limited(data.train, QUICK_TRAIN), limited(data.test, QUICK_TEST))

@@ -1,0 +1,169 @@
+"""Sign-off of any network in real ngspice, on 4x4 resistive arrays; the table."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from small_run import ARRAY
+
+from cosim.campaign import run_campaign
+from cosim.errors import InputError
+from cosim.fitting import fit_dataset
+from cosim.folders import read_json
+from cosim.plan import PlanSize, standard_plan
+from cosim.programming import read_curve
+from cosim.reproduction.layouts import LAYOUTS, design_of
+from cosim.reproduction.sampled import Sample, _disturbed, _inputs, _sample, sampled_sign_off
+from cosim.reproduction.signoff import Arrays, sign_off
+from cosim.reproduction.table import add_rows, markdown
+from cosim.validation import validate_dataset
+from surrogate.analog import LayerSettings, Mapping, analog_layers, calibrate, convert
+from surrogate.data.images import Images
+from surrogate.mapping import CurrentRange
+
+
+@pytest.fixture(scope="module")
+def design(make_design):
+    return make_design(4, 4, "resistive", **ARRAY)
+
+
+@pytest.fixture(scope="module")
+def surrogate(design, engine, tmp_path_factory):
+    plan = standard_plan(design, read_curve(design, engine), seed=3, size=PlanSize(patterns=2, weights=2))
+    data = run_campaign(design, plan, engine, tmp_path_factory.mktemp("campaign"), 1)
+    fitted = fit_dataset(data)
+    return fitted.with_report(validate_dataset(fitted, data))
+
+
+@pytest.fixture(scope="module")
+def images():
+    pixels = torch.rand(2, 1, 3, 3, generator=torch.Generator().manual_seed(1))
+    return Images(pixels, torch.tensor([0, 1]), "two", ("a", "b"))
+
+
+@pytest.fixture(scope="module")
+def network(design, surrogate, images):
+    """A convolution on two arrays side by side, and a linear layer on three one above the other."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(1, 3, 2), nn.ReLU(), nn.Flatten(), nn.Linear(12, 2)).eval()
+    nn.init.constant_(model[0].bias, 0.3)
+    currents = CurrentRange(design.weights.current_min, design.weights.current_max)
+    twin = convert(model, surrogate, Mapping(LayerSettings(4, 4, design.read.bits, currents)))
+    calibrate(twin, images.pixels)
+    return twin
+
+
+@pytest.fixture(scope="module")
+def arrays(design, engine, tmp_path_factory):
+    return Arrays(design, engine, tmp_path_factory.mktemp("signoff"), 1)
+
+
+@pytest.fixture(scope="module")
+def signed(arrays, network, images):
+    return sign_off(arrays, network, images, 0.5)
+
+
+def test_charges_in_spice_are_those_predicted(signed):
+    assert min(signed["ser_by_layer_db"].values()) > 40
+    assert signed["class_agreement"]["estimate"] == 1.0
+    assert signed["spice_class"] == signed["surrogate_class"]
+
+
+def test_every_array_vmm_is_counted(signed):
+    assert signed["vmms"] == 2 * (4 * 2 + 3)
+
+
+def test_bounds_hold_the_estimate(signed):
+    bounds = signed["accuracy_of_all_spice"]
+    assert bounds["low"] <= bounds["estimate"] == 0.5 <= bounds["high"]
+
+
+def test_finished_vmms_are_not_simulated_again(signed, arrays, network, images, monkeypatch):
+    monkeypatch.setattr("cosim.campaign.open_pool", _no_pool)
+    assert sign_off(arrays, network, images, 0.5) == signed
+
+
+def test_the_network_is_left_as_it_was(signed, network, images):
+    assert not any(module._forward_hooks for module in network.modules())
+
+
+def test_another_design_is_refused(arrays, network, images):
+    other = Arrays(design_of("mild"), arrays.engine, arrays.folder, 1)
+    with pytest.raises(InputError, match="another design"):
+        sign_off(other, network, images, 0.5)
+
+
+def test_sampled_vmms_agree_and_bound_the_accuracy(arrays, network, images):
+    found = sampled_sign_off(arrays, network, images, 5, 0, images, 0.5)
+    assert found["vmms_per_layer"] == {"0": 5, "3": 5} and found["drawn_of"] == {"0": 16, "3": 6}
+    assert min(found["ser_by_layer_db"].values()) > 40
+    bounds = found["accuracy_of_all_spice"]
+    assert bounds["low"] < bounds["estimate"] == 0.5 < bounds["high"]
+
+
+@pytest.mark.parametrize("name", ["0", "3"])
+def test_all_vmms_drawn_are_those_of_the_layer_in_order(arrays, network, images, name):
+    layers = analog_layers(network)
+    given = _inputs(layers, network, images)[name]
+    drawn = _sample(name, arrays, layers[name], given, 1000, np.random.default_rng(0))
+    with torch.no_grad():
+        charge = layers[name].column_charges(layers[name].durations(given), layers[name].states())
+    scale = layers[name].arrays.surrogate.current_scale * layers[name].arrays.surrogate.time_scale
+    np.testing.assert_allclose(drawn.predicted, charge.flatten(0, -2).double().numpy() * scale, rtol=1e-4)
+
+
+@pytest.mark.parametrize("common", [False, True])
+def test_errors_found_move_the_outputs_by_what_their_charge_is_worth(network, images, common):
+    layer = analog_layers(network)["3"]
+    scale = layer.arrays.surrogate.current_scale * layer.arrays.surrogate.time_scale
+    truth = torch.zeros(6, 4).double().numpy()
+    truth[:, 0] = 0.01 * scale
+    nothing = truth * 0
+    samples = {"0": Sample(nothing, nothing, 6), "3": Sample(truth, nothing, 6)}
+    before = network(images.pixels)
+    with _disturbed(analog_layers(network), samples, common, torch.Generator().manual_seed(0)):
+        moved = network(images.pixels) - before
+    swing = (layer.settings.currents.high - layer.settings.currents.low) / layer.arrays.surrogate.current_scale
+    worth = float(layer.gain[0] * layer.span * layer.input_range / swing * 3 * 0.01)
+    torch.testing.assert_close(moved, torch.tensor([[worth, 0.0]]).expand(2, 2), rtol=1e-3, atol=1e-6)
+
+
+def test_layouts_differ_from_the_default_and_from_each_other():
+    assert len({design_of(name).hash for name in (*LAYOUTS, "default")}) == 3
+
+
+def test_rows_of_a_table_replace_their_like(tmp_path):
+    add_rows(tmp_path, [_row("a", "mild", 0.5), _row("a", "severe", 0.4)])
+    add_rows(tmp_path, [_row("a", "mild", 0.75)])
+    rows = read_json(tmp_path / "table.json")["rows"]
+    assert [(r["layout"], r["accuracy"]["retrained"]["mean"]) for r in rows] == [("mild", 0.75), ("severe", 0.4)]
+    text = (tmp_path / "table.md").read_text(encoding="utf-8")
+    assert text == markdown(rows) and "75.00 ± 1.00" in text
+    assert len({line.count("|") for line in text.splitlines()}) == 1
+
+
+def _no_pool(*_):
+    """A pool without workers: fails where anything is submitted."""
+    from contextlib import nullcontext
+
+    class Nobody:
+        size = 1
+
+        def submit(self, task):
+            pytest.fail("simulated again")
+
+    return nullcontext(Nobody())
+
+
+def _row(network, layout, accuracy):
+    names = ("software", "deployed", "control", "noise", "retrained")
+    return {
+        "network": network, "layout": layout, "accuracy": {n: {"mean": accuracy, "std": 0.01} for n in names},
+        "command": "scripts/reproduce_a", "data": "two", "arrays": "4x4", "signoff": None, "seeds": [0, 1],
+        "machine": "here", "device": "cpu", "wall_s": 1.0,
+    }  # fmt: skip
