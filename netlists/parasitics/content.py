@@ -16,6 +16,9 @@ MAX_NAME = 512
 """Longest name in characters."""
 LARGEST = {"capacitance": 1e-3, "resistance": 1e15}
 """Largest values in F and ohm."""
+TOTAL_ERROR, TOTAL_ERROR_FARADS = 0.1, 1e-17
+"""By how much the capacitors of a net may differ from the total that the file states for it: of the total, and in F
+besides."""
 GROUND_NET = "0"
 """The net that stands for ground in every format."""
 
@@ -88,6 +91,8 @@ class Builder:
     resistors: list[Branch] = field(default_factory=list)
     capacitors: list[Branch] = field(default_factory=list)
     elements: int = 0
+    totals: dict[str, tuple[float, int]] = field(default_factory=dict)
+    """Capacitance in F that the file states for a net as a whole, and the line."""
     grounds: set[str] = field(default_factory=lambda: {GROUND_NET})
     notes: list[str] = field(default_factory=list)
 
@@ -106,6 +111,12 @@ class Builder:
         if self.nets.setdefault(self.name(name), self.line) == self.line and len(self.nets) > MAX_NAMES:
             raise self.error(f"more than {MAX_NAMES} nets: extract the array alone")
         return name
+
+    def total(self, net: str, farads: float) -> None:
+        """The total capacitance that the present line states for ``net``; 0 states none."""
+        if not 0 <= farads <= LARGEST["capacitance"]:
+            raise self.error(f"total capacitance {farads:g} F of net {shown(net)}: correct value or unit")
+        self.totals[net] = self.totals.get(net, (0.0, 0))[0] + farads, self.line
 
     def node(self, node: str, net: str) -> str:
         """Declare that ``node`` belongs to ``net``."""
@@ -163,6 +174,7 @@ class Builder:
             if net not in self.nets:
                 implied.add(net)
                 self.nets[net] = self.line
+        self._require_totals(net_of)
         declared = {node for node, *_ in self.pins}
         for node, net in net_of.items():
             base, found, suffix = node.rpartition(delimiter)
@@ -174,3 +186,17 @@ class Builder:
             resistors=tuple(self.resistors), capacitors=tuple(self.capacitors), implied=frozenset(implied),
             grounds=frozenset(self.grounds), notes=tuple(self.notes),
         )  # fmt: skip
+
+    def _require_totals(self, net_of: Mapping[str, str]) -> None:
+        """Raise where the capacitors of a net are not what the file states for the net as a whole."""
+        held = dict.fromkeys(self.totals, 0.0)
+        for branch in self.capacitors:
+            for net in {net_of[branch.a], net_of[branch.b]} & held.keys():
+                held[net] += branch.value
+        for net, (stated, line) in self.totals.items():
+            if stated and abs(held[net] - stated) > TOTAL_ERROR * stated + TOTAL_ERROR_FARADS:
+                raise self.error(
+                    f"net {shown(net)} states {stated * 1e15:.4g} fF, its capacitors hold {held[net] * 1e15:.4g} fF: "
+                    "part of the file is missing or its units contradict each other: extract again",
+                    line,
+                )

@@ -142,8 +142,10 @@ class _Reader:
             self.to.grounds.add(self._name(self._one(values, "a net")))
         elif key == "NET":
             self.section = self.to.net(self._name(self._one(values, "a net")))
-            if len(values) > 1 and spice_number(values[1]) is None:
+            total = spice_number(values[1]) if len(values) > 1 else 0.0
+            if total is None:
                 raise self.to.error(f"the net's capacitance {shown(values[1])} is no number: correct it")
+            self.to.total(self.section, total)
         elif key in ("P", "I", "S"):
             self._node(key, values)
 

@@ -233,9 +233,11 @@ class _Reader:
         if missing:
             raise self.to.error(f"a net before any {missing}: the header is lost, extract again")
         self.list = ""
-        if len(words) < 3 or spef_number(words[2]) is None:
+        total = spef_number(words[2]) if len(words) > 2 else None
+        if total is None:
             raise self.to.error("*D_NET needs a name and a total capacitance: complete it")
         self.net, self.part = self.to.net(self._plain(words[1])), "*D_NET"
+        self.to.total(self.net, total * self.units["*C_UNIT"])
 
     def _in_net(self, key: str, words: list[str]) -> None:
         if key == "*END":

@@ -73,7 +73,7 @@ def dspf(given: Network) -> str:
     lines += [f"+ {net.name}" for net in given.nets[1:] if net.ports]
     number = 0
     for net in given.nets:
-        lines += ["*", f"*|NET {net.name} 1.5FF"]
+        lines += ["*", f"*|NET {net.name} {_total(given, net) * 1e15!r}FF"]
         lines += [f"*|P ({port} X 0 1.5 2.25)" for port in net.ports]
         lines += [f"*|I ({inst}:{pin} {inst} {pin} B 0 $lvl=3 3.5 1)" for inst, pin in net.pins]
         nodes = {n for a, b, _ in net.resistors for n in (a, b)} - {*net.ports, *(":".join(p) for p in net.pins)}
@@ -103,7 +103,7 @@ def spef(given: Network) -> str:
     lines += [f"*{k} " + "".join("\\" + c if c in "[]<>." else c for c in name) for name, k in index.items()]
     lines += ["*PORTS"] + [f"{mapped(port)} B *C 1 2" for net in given.nets for port in net.ports]
     for net in given.nets:
-        lines += ["", f"*D_NET *{index[net.name]} 0.123 *V 2", "*CONN"]
+        lines += ["", f"*D_NET *{index[net.name]} {_total(given, net) * 1e12!r} *V 2", "*CONN"]
         lines += [f"*P {mapped(port)} B *C 1.5 2.5" for port in net.ports]
         lines += [f"*I {mapped(f'{inst}:{pin}')} B *C 3 4 *L 0.0\n*D cell" for inst, pin in net.pins]
         lines += ["*CAP // ground, then coupling"]
@@ -117,6 +117,13 @@ def spef(given: Network) -> str:
         ]
         lines += ["*END"]
     return "\n".join(lines) + "\n/* the\nend */\n"
+
+
+def _total(given, net):
+    """All capacitance of a net, F."""
+    owned = {node for a, b, _ in net.resistors for node in (a, b)}
+    coupled = sum(value for a, b, value in given.couplings if not owned.isdisjoint((a, b)))
+    return sum(value for *_, value in net.capacitors) + coupled
 
 
 def _names(given):
