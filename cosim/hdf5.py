@@ -6,6 +6,7 @@ numbers; layout and numbers then go to the disk as plain bytes.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -50,10 +51,13 @@ def lay_out(arrays: Mapping[str, Array], attributes: Mapping[str, Any], user_blo
     It is the same for attributes of the same names and lengths, whatever they say.
     """
     with os.fdopen(os.memfd_create("layout"), "w+b", buffering=0) as memory:  # the arrays are holes, without memory
-        with h5py.File(memory, "w", userblock_size=user_block) as file:
-            offset = {name: _allocate(file, name, array) for name, array in arrays.items()}
-            for name, value in attributes.items():
-                file.attrs[name] = value
+        try:
+            with h5py.File(memory, "w", userblock_size=user_block) as file:
+                offset = {name: _allocate(file, name, array) for name, array in arrays.items()}
+                for name, value in attributes.items():
+                    file.attrs[name] = value
+        except AttributeError:  # h5py calls flush with truncate's error pending, which hides that error
+            raise OSError(errno.EFBIG, "the system lets no file grow so large") from None
         end, pieces, at = memory.seek(0, os.SEEK_END), [], user_block
         for name, where in sorted(((n, w) for n, w in offset.items() if arrays[n].size), key=lambda item: item[1]):
             pieces.append((at, os.pread(memory.fileno(), where - at, at)))
