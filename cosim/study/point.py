@@ -7,6 +7,8 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
@@ -81,8 +83,19 @@ class PointTask:
         stack = load_stack(layout.stack, self.base_folder).hash if layout else None
         settings = [self.extraction, self.network.model_dump(), self.campaign.model_dump()]
         simulator = {**asdict(self.engine), "path": None}
-        body = [dump_design(self.design), stack, settings, simulator, code_version()]
+        body = [dump_design(self.design), stack, settings, simulator, code_version(), _packages()]
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+DECIDING = ("sky130", "FastCap2", "klayout", "numpy", "scipy", "torch")
+"""Packages that decide a point's figures."""
+
+
+@cache
+def _packages() -> dict[str, str | None]:
+    """Installed release of each of :data:`DECIDING`, None where there is none."""
+    installed = {d.metadata["Name"]: d.version for d in distributions()}
+    return {name: installed.get(name) for name in DECIDING}
 
 
 def finished(task: PointTask) -> dict[str, Any] | None:

@@ -9,25 +9,14 @@ import re
 from collections.abc import Callable, Mapping
 
 from netlists.errors import InputError
+from netlists.spice_number import spice_number
 
-_SCALES = {"": 0, "t": 12, "g": 9, "meg": 6, "k": 3, "m": -3, "u": -6, "n": -9, "p": -12, "f": -15, "a": -18}
-_NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(meg|[tgkmunpfa])?[a-z]*", re.IGNORECASE)
 _ASSIGNED = re.compile(r"([A-Za-z_]\w*)\s*=(?!=)\s*")
 _EXPRESSION = re.compile(r"\{[^{}]*\}|'[^']*'")
 _MAX_LENGTH = 2000
 """Longest expression, in characters."""
 _MAX_DEPTH = 64
 """Longest chain of parameters that refer to each other."""
-
-
-def number(text: str) -> float | None:
-    """The value of a SPICE number such as ``1.5u``; None where ``text`` is none."""
-    match = _NUMBER.fullmatch(text.strip())
-    if not match:
-        return None
-    digits, scale = match.groups()
-    mantissa, _, exponent = digits.lower().partition("e")
-    return float(f"{mantissa}e{int(exponent or 0) + _SCALES[(scale or '').lower()]}")
 
 
 def assignments(text: str) -> dict[str, str]:
@@ -69,7 +58,7 @@ class Parameters:
 
     def value(self, text: str) -> float:
         """The value of an expression. Raises :class:`InputError` on anything but arithmetic of known parameters."""
-        plain = number(text)
+        plain = spice_number(text.strip())
         if plain is not None:
             return plain
         body = text.replace("{", "(").replace("}", ")").replace("'", "").replace("^", "**").strip().lower()

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from netlists.devices.device import Device, diffusions
-from netlists.devices.expressions import assignments, number
+from netlists.devices.expressions import assignments
 from netlists.devices.generic import JUNCTION_F_PER_M, JUNCTION_F_PER_M2, OVERLAP_F_PER_M
 from netlists.devices.modelfile import Library, Statement, read_library
 from netlists.devices.section import ModelChoice
 from netlists.devices.structure import model, models, subcircuit, transistors
 from netlists.errors import InputError
+from netlists.spice_number import spice_number
 
 NO_SUBTHRESHOLD = (1, 6)
 """Levels of models that carry no current below threshold."""
@@ -87,14 +88,14 @@ def _check_cards(cards: list[Statement], channel: str) -> int:
     level = 1
     for card in cards:
         values = assignments(card.text)
-        level = int(number(values.get("level", "1")) or 0)
+        level = int(spice_number(values.get("level", "1")) or 0)
         kind = card.words[2].partition("(")[0]
         if kind != _TYPES[channel]:
             raise card.refusal(f"{card.words[1]} is {kind}, cell.channel {channel}: change the channel or the model")
         if level in NO_SUBTHRESHOLD:
             raise card.refusal(f"{card.words[1]} is level {level}, without subthreshold current: use BSIM3 or BSIM4")
         for leak in ("igcmod", "igbmod"):
-            if number(values.get(leak, "0")) != 0 and number(values.get(leak, "0")) is not None:
+            if spice_number(values.get(leak, "0")) != 0 and spice_number(values.get(leak, "0")) is not None:
                 raise card.refusal(
                     f"{card.words[1]} has {leak}={values[leak]}: its floating gate would discharge through the oxide: "
                     f"use a copy of the model with {leak}=0 (retention is not simulated)"

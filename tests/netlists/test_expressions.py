@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netlists.devices.expressions import Parameters, assignments, number
+from netlists.devices.expressions import Parameters, assignments
 from netlists.errors import InputError
+from netlists.spice_number import spice_number
 
 
 @pytest.mark.parametrize(
@@ -15,12 +16,12 @@ from netlists.errors import InputError
     [("1.5u", 1.5e-6), ("2MEG", 2e6), ("3m", 3e-3), ("8E-6", 8e-6), ("1e3k", 1e6), ("5uF", 5e-6), ("-.5", -0.5)],
 )
 def test_numbers(text, value):
-    assert number(text) == value
+    assert spice_number(text) == value
 
 
 @pytest.mark.parametrize("text", ["", "x", "{1}", "1+1", "1.2.3", "u"])
 def test_what_is_no_number(text):
-    assert number(text) is None
+    assert spice_number(text) is None
 
 
 def test_assignments():

@@ -10,13 +10,13 @@ from parasitic_designs import approx, elements, graph_of, imported
 from netlists.designfile import dump_design, parse_design
 from netlists.errors import InputError
 from netlists.parasitics import content, textfile
-from netlists.parasitics.dspf import spice_number
 from netlists.parasitics.imported import wiring
 from netlists.parasitics.mapping import map_content
 from netlists.parasitics.read import read_parasitics
 from netlists.parasitics.section import Parasitics
 from netlists.parasitics.spef import spef_number
 from netlists.reduction import array_wiring
+from netlists.spice_number import spice_number
 
 TEXTS = {"x.spef": spef(network(2, 2)), "x.dspf": dspf(network(2, 2))}
 
