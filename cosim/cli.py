@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from cosim import commands, extract_command, layout_command, train_command
+from cosim import commands, enlarge_command, extract_command, layout_command, train_command
 from cosim.errors import InputError, SimulationError
+from cosim.larger import LargerCheck
 from cosim.progress import Stages
 from cosim.study import command as study_command
 from netlists.extraction.extract import TIMEOUT_S
@@ -105,6 +106,20 @@ def validate(
 ) -> None:
     """Cross-validate a surrogate and store the verdict in it; exit status 1 where it fails."""
     _finish(commands.validate(surrogate, data, json, ser))
+
+
+@app.command()
+def enlarge(
+    surrogate: SurrogateFile,
+    out: Out,
+    rows: Annotated[int, typer.Option(help="Word lines of the larger array.", min=1, max=4096)],
+    columns: Annotated[int, typer.Option(help="Its bit lines.", min=1, max=4096)],
+    vmms: Annotated[int, typer.Option(help="Random VMMs to simulate, each of random cells.", min=2, max=1000)] = 4,
+    seed: Annotated[int, typer.Option(help="Seed that draws them.", min=0)] = 0,
+    workers: Workers = None,
+) -> None:
+    """Hold a validated surrogate against SPICE on larger arrays; where it passes it may be used for them."""
+    _finish(enlarge_command.enlarge(surrogate, out, LargerCheck(rows, columns, vmms, seed=seed), workers, Stages()))
 
 
 @app.command()

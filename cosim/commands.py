@@ -19,6 +19,7 @@ from cosim.deployment import retrain_into, sign_off_into
 from cosim.errors import InputError
 from cosim.fitting import fit_dataset, fit_measurements
 from cosim.folders import file_hash, write_json
+from cosim.larger import SIZES
 from cosim.measurements import load_durations, load_measurements, save_measurements
 from cosim.ngspice import find_ngspice
 from cosim.pipeline import Job, network_durations, require_pairs
@@ -57,7 +58,7 @@ def simulate_csv(
 ) -> bool:  # fmt: skip
     """Simulate VMMs of one array with random cells; durations are random or come from a CSV file."""
     loaded = load_design(design)
-    _writable(out)
+    require_writable(out)
     engine = find_ngspice(monolithic)
     rng = generator(seed)
     cells = random_cells(rng, loaded, read_curve(loaded, engine), 1)
@@ -77,7 +78,7 @@ def generate(
 ) -> bool:  # fmt: skip
     """The campaign of a cross-validated fit; its samples lie beside ``out`` until the data set is whole."""
     loaded = load_design(design)
-    _writable(out)
+    require_writable(out)
     require_pairs(loaded)
     engine = find_ngspice(monolithic)
     with stages.stage("Reading the cell's curve in SPICE and a software network's pulse widths"):
@@ -92,7 +93,7 @@ def generate(
 
 def deck(data: Path, run: int, out: Path) -> bool:
     """Write the deck of one run of a data set, as ngspice got it, for running it by hand."""
-    _writable(out)
+    require_writable(out)
     loaded = load_dataset(data)
     try:
         text = deck_of(loaded, run)
@@ -105,7 +106,7 @@ def deck(data: Path, run: int, out: Path) -> bool:
 
 def fit(data: Path, out: Path, stages: Stages) -> bool:
     """Fit a surrogate to a data set or, for ``*.csv``, to measurements."""
-    _writable(out)
+    require_writable(out)
     if data.suffix.lower() == ".csv":
         measurements = load_measurements(data)
         with stages.stage(f"Fitting {measurements.duration.shape[1]}x{measurements.charge.shape[1]} unknown cells"):
@@ -128,6 +129,8 @@ def validate(surrogate: Path, data: Path, as_json: bool, ser: float | None) -> b
         levels = parse_design(loaded.design_yaml, str(data)).levels
         result = validate_dataset(fitted, loaded, _levels(levels, ser))
         result["ser_db"] = {role: scores["ser_db"] for role, scores in result["roles"].items()}
+        if fitted.report is not None and SIZES in fitted.report:
+            result[SIZES] = fitted.report[SIZES]
     save_surrogate(fitted.with_report(result), surrogate)
     if as_json:
         print(json.dumps(result))
@@ -140,7 +143,7 @@ def retrain(surrogate: Path, out: Path, seeds: int, workers: int | None, stages:
     """Retrain the digits network; ``out`` is a folder."""
     fitted = load_surrogate(surrogate)
     fitted.require_passed()
-    design = _design_of(fitted, surrogate)
+    design = design_of(fitted, surrogate)
     out.mkdir(parents=True, exist_ok=True)
     accuracy = retrain_into(out, fitted, design, seeds, ComparisonRecipe(), workers, stages)["accuracy"]
     Console().print({name: round(value, 4) for name, value in accuracy.items()})
@@ -154,7 +157,7 @@ def signoff(
     """Sign a retrained network off in SPICE; ``out`` is a folder."""
     fitted = load_surrogate(surrogate)
     fitted.require_passed()
-    design = _design_of(fitted, surrogate)
+    design = design_of(fitted, surrogate)
     engine = find_ngspice()
     out.mkdir(parents=True, exist_ok=True)
     summary = sign_off_into(out, fitted, network, design, images, engine, workers, stages, scheduler)
@@ -182,7 +185,8 @@ def verify(
     return result.passed
 
 
-def _design_of(surrogate: Surrogate, path: Path) -> Design:
+def design_of(surrogate: Surrogate, path: Path) -> Design:
+    """The design that the surrogate in the file ``path`` was fitted to. Raises :class:`InputError` without one."""
     text = surrogate.provenance.get("design_yaml")
     if not text:
         raise InputError(f"{path}: fitted to measurements, belongs to no design: fit a data set of a design")
@@ -197,7 +201,8 @@ def _levels(levels: Levels, ser: float | None) -> Levels:
     return levels.model_copy(update={"ser": ser, "ser_centred": ser, "ser_worst_column": ser})
 
 
-def _writable(out: Path) -> None:
+def require_writable(out: Path) -> None:
+    """Raise :class:`InputError` unless ``out`` can be a file in a folder that exists."""
     if not out.parent.is_dir():
         raise InputError(f"{out}: its folder {out.parent} does not exist: create it or choose another")
     if out.is_dir():
