@@ -75,7 +75,7 @@ def _task(
     point = points.points[k]
     return PointTask(
         point.name, point.design, points.folder, study.extraction, study.network, study.campaign, engine,
-        folder / "points" / point.name, scheduler=scheduler,
+        folder / "points" / point.name, points.base if study.programming == "nominal" else None, scheduler=scheduler,
     )  # fmt: skip
 
 

@@ -53,7 +53,7 @@ def compare(layout: db.Layout, drawing: Drawing) -> Comparison:
     found = connections(layout, drawing.stack)
     wanted = _transistors(drawing)
     shift = _shift(found, wanted)
-    findings = [(fault.kind, fault.text) for fault in faults(found.clusters, names)]
+    findings: list[tuple[str, str]] = [(fault.kind, fault.text) for fault in faults(found.clusters, names)]
     findings += [("transistor", text) for text in _wrong_transistors(found.transistors, wanted, shift)]
     shapes = shapes_of(layout, drawing.stack)
     for violation in violations_in(shapes, drawing):
