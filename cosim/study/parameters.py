@@ -22,7 +22,7 @@ design file."""
 
 Programming = Literal["each", "nominal"]
 """Where the cells of a point get their floating-gate voltages: by its own read curve, so that all points hold the same
-target currents, or by the base design's, so that all hold the same voltages."""
+target currents, or by the base design's, so that all hold the same charges."""
 AFTER_PROGRAMMING = ("read.temperature", "cell.corner", "cell.mismatch", "cell.model.section", "wires")
 """What may differ between programming and reading an array: parameters, and sections with all in them."""
 

@@ -25,6 +25,7 @@ from cosim.pipeline import Clock, Job, retrained, validated
 from cosim.programming import read_curve
 from cosim.progress import Stages
 from cosim.provenance import of_surrogate
+from cosim.stored_charge import kept_curve
 from cosim.study.kept import kept_figures
 from cosim.study.parameters import Source
 from cosim.study.studyfile import Campaign, Network
@@ -152,12 +153,16 @@ def _compute(task: PointTask, clock: Clock, record: dict[str, Any]) -> None:
     with clock.stage("extraction"):
         design = _extracted(task, task.design, figures)
         programmed_as = task.programmed_as and _extracted(task, task.programmed_as, {})
+    kept = None
+    if programmed_as is not None:
+        with clock.stage("kept"):
+            kept = kept_curve(read_curve(programmed_as, task.engine), programmed_as, design, task.engine)
     with replacing(task.folder / DESIGN) as temporary:
         temporary.write_text(dump_design(design), encoding="utf-8")
     recipe, size = task.network.recipe, task.campaign.size
     job = Job(
         design, task.folder, task.network.seeds, 0, task.workers, task.scheduler, size=size, recipe=recipe,
-        programmed_as=programmed_as,
+        programmed=kept,
     )  # fmt: skip
     stages = Stages(Console(quiet=True))
     data, surrogate = validated(job, task.engine, stages, clock)
@@ -170,9 +175,9 @@ def _compute(task: PointTask, clock: Clock, record: dict[str, Any]) -> None:
     assert surrogate.report is not None
     if not surrogate.report["passed"]:
         raise InputError(f"surrogate failed its cross-validation: {_failures(surrogate.report, figures)}")
-    if programmed_as is not None:
+    if kept is not None:
         with clock.stage("kept"):
-            figures |= kept_figures(surrogate, read_curve(programmed_as, task.engine), design, task.network)
+            figures |= kept_figures(surrogate, kept, design, task.network)
     elif task.network.seeds:
         with clock.stage("retrain"):
             accuracy = retrained(job, surrogate, stages)["accuracy"]
