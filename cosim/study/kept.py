@@ -10,20 +10,21 @@ from cosim.programming import ReadCurve
 from cosim.study.studyfile import Network
 from netlists.design import Design
 from surrogate.data.digits import digits
-from surrogate.mapping import CurrentRange
 from surrogate.surrogate import Surrogate
 from surrogate.training.comparison import trained_software
 from surrogate.training.evaluation import accuracy_of
-from surrogate.training.kept import one_hot_range, programmed_elsewhere
+from surrogate.training.kept import programmed_elsewhere
 
 
-def kept_figures(surrogate: Surrogate, programmed: ReadCurve, design: Design, network: Network) -> dict[str, float]:
+def kept_figures(
+    surrogate: Surrogate, programmed: ReadCurve, here: ReadCurve, design: Design, network: Network
+) -> dict[str, float]:
     """Currents and, where ``network`` asks for them, accuracies of cells that the curve ``programmed`` gave the
-    voltages of target currents, read in ``design``, whose ``surrogate`` this is. Gains and offsets of the read-out are
-    calibrated there. Raises ``InputError`` where states leave the surrogate's domain."""
+    voltages of target currents, read in ``design``, whose own curve is ``here`` and whose ``surrogate`` this is. Gains
+    and offsets of the read-out are calibrated there. Raises ``InputError`` where cells leave curve or domain."""
     settings = tile_settings(design)
     volts = programmed.state_for(np.array([settings.currents.low, settings.currents.high]))
-    least, largest = one_hot_range(surrogate, volts, settings.rows)
+    least, largest = here.current_for(volts).tolist()
     figures = {"kept_current_min": least, "kept_current_max": largest}
     if not network.seeds:
         return figures
@@ -31,8 +32,7 @@ def kept_figures(surrogate: Surrogate, programmed: ReadCurve, design: Design, ne
     found = dict[str, list[float]](software=[], kept=[])
     for seed in range(network.seeds):
         software = trained_software(train_set, seed, network.recipe)
-        there = CurrentRange(least, largest)
-        twin = programmed_elsewhere(software, surrogate, settings, there, programmed.state_for, train_set.pixels)
+        twin = programmed_elsewhere(software, surrogate, settings, programmed.state_for, train_set.pixels)
         found["software"].append(accuracy_of(software, test_set))
         found["kept"].append(accuracy_of(twin, test_set))
     spread = float(np.std(found["kept"], ddof=1)) if network.seeds > 1 else 0.0

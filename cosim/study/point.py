@@ -177,7 +177,7 @@ def _compute(task: PointTask, clock: Clock, record: dict[str, Any]) -> None:
         raise InputError(f"surrogate failed its cross-validation: {_failures(surrogate.report, figures)}")
     if kept is not None:
         with clock.stage("kept"):
-            figures |= kept_figures(surrogate, kept, design, task.network)
+            figures |= kept_figures(surrogate, kept, read_curve(design, task.engine), design, task.network)
     elif task.network.seeds:
         with clock.stage("retrain"):
             accuracy = retrained(job, surrogate, stages)["accuracy"]

@@ -16,7 +16,7 @@ import klayout.db as db
 from netlists.errors import InputError
 from netlists.layout.cell import Steps
 from netlists.layout.drawing import MAX_CELLS, Drawing
-from netlists.layout.vetting import vet
+from netlists.layout.vetting import TOO_MUCH, vet
 from netlists.stack import Stack
 
 SHAPES, LABELS = 0, 10
@@ -96,6 +96,8 @@ def load_bounded(path: Path, layers: Iterable[str]) -> db.Layout:
         layout.read(str(path), options)
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:160]
+        if "bad_alloc" in reason:
+            raise InputError(f"{path}: {TOO_MUCH}") from None
         raise InputError(f"{path}: cannot be read as a layout: {reason}: give a GDS or OASIS file") from None
     if len(layout.top_cells()) != 1:
         names = ", ".join(cell.name for cell in layout.top_cells()[:5])

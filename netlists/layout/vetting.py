@@ -20,6 +20,7 @@ from netlists.orphans import end_with_parent
 CPU_S = 60
 """Seconds that a file may take."""
 MEMORY_BYTES = 4_000_000_000
+TOO_MUCH = "takes too long or too much memory to read: export the array alone, uncompressed"
 REFUSED = 2
 """Exit status."""
 
@@ -31,7 +32,7 @@ def vet(path: Path, layers: Iterable[str]) -> None:
     if done.returncode == REFUSED:
         raise InputError(done.stdout.decode(errors="replace").strip())
     if done.returncode != 0:
-        raise InputError(f"{path}: takes too long or too much memory to read: export the array alone, uncompressed")
+        raise InputError(f"{path}: {TOO_MUCH}")
 
 
 def main(parent: str, path: str, *layers: str) -> int:

@@ -93,8 +93,8 @@ def test_cells_programmed_at_the_nominal_point_keep_their_charges(engine, tmp_pa
     for key in ("kept_current_min", "kept_current_max"):
         assert figures[0][key] < figures[1][key] < figures[2][key]
     weights = here.weights
-    assert figures[1]["kept_current_min"] == pytest.approx(weights.current_min, rel=0.05, abs=0)
-    assert figures[1]["kept_current_max"] == pytest.approx(weights.current_max, rel=0.05, abs=0)
+    assert figures[1]["kept_current_min"] == pytest.approx(weights.current_min, rel=1e-6, abs=0)
+    assert figures[1]["kept_current_max"] == pytest.approx(weights.current_max, rel=1e-6, abs=0)
 
 
 def test_a_finished_point_is_recognised_by_all_that_decides_it(task):
