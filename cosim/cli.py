@@ -179,10 +179,15 @@ def verify(
 @app.command()
 def layout(
     design: Design,
-    out: Annotated[Path, typer.Option("--out", "-o", help="File to write: .gds, .oas, .svg or .png.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="File to write: .gds, .oas, .svg or .png.")
+    ] = None,
+    check: Annotated[
+        Path | None, typer.Option(help="Layout file (GDS, OASIS) to compare with the design's array.")
+    ] = None,
 ) -> None:
-    """Draw the design's array, check the rules of its process stack and print the area per cell."""
-    _finish(layout_command.layout(design, out))
+    """Draw the design's array, check the rules of its process stack and print the area per cell; check a file."""
+    _finish(layout_command.layout(design, out, check))
 
 
 @app.command()

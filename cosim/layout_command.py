@@ -1,4 +1,4 @@
-"""``fgcosim layout``: the drawn array of a design as GDS, OASIS or a picture."""
+"""``fgcosim layout``: the drawn array of a design as GDS, OASIS or a picture, and such files checked."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from cosim.errors import InputError
+from cosim.layout_check import check_layout
 from netlists.designfile import load_design
 from netlists.layout.drawing import Drawing, draw
 from netlists.layout.files import FORMATS as LAYOUTS
@@ -17,20 +18,35 @@ from netlists.layout.rules import check
 from surrogate.atomic import replacing
 
 
-def layout(design: str, out: Path) -> bool:
-    """Draw ``design``'s array, check the stack's rules, write it to ``out`` (GDS, OASIS, SVG or PNG by its suffix)
-    and print its area per cell. Raises :class:`InputError` on a violated rule, too, and then writes nothing."""
+def layout(design: str, out: Path | None = None, check_file: Path | None = None) -> bool:
+    """Draw ``design``'s array and check the stack's rules; write it to ``out`` (GDS, OASIS, SVG or PNG by its suffix)
+    and print its area per cell; compare the layout file ``check_file`` with it and print the differences.
+
+    Raises :class:`InputError` on a violated rule, too, and then writes nothing, and where ``check_file`` is another
+    array's, or there is nothing to do.
+    """
+    if out is None and check_file is None:
+        raise InputError("layout: nothing to do: name a file to write with --out or one to read with --check")
+    kind = "" if out is None else _kind(out)
+    drawing = drawn_and_checked(design)
+    if out is not None:
+        with replacing(out) as temporary:
+            (write_layout if kind in LAYOUTS else write_picture)(drawing, temporary, kind)
+        _print(drawing, out)
+    if check_file is not None:
+        check_layout(drawing, check_file)
+    return True
+
+
+def _kind(out: Path) -> str:
+    """Format by the suffix of ``out``. Raises :class:`InputError` where it cannot be written."""
     kind = out.suffix.lower().removeprefix(".")
     if kind not in (*LAYOUTS, *PICTURES):
         suffixes = ", ".join(f".{name}" for name in (*LAYOUTS, *PICTURES))
         raise InputError(f"{out}: suffix {out.suffix or '(none)'} is none of {suffixes}: choose one")
     if not out.parent.is_dir() or out.is_dir():
         raise InputError(f"{out}: its folder does not exist or it is a folder: give a file name in an existing folder")
-    drawing = drawn_and_checked(design)
-    with replacing(out) as temporary:
-        (write_layout if kind in LAYOUTS else write_picture)(drawing, temporary, kind)
-    _print(drawing, out)
-    return True
+    return kind
 
 
 def drawn_and_checked(design: str) -> Drawing:

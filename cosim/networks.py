@@ -16,9 +16,9 @@ import torch
 from torch import nn
 
 from cosim.errors import InputError
-from cosim.orphans import end_with_parent
 from cosim.provenance import of_surrogate
 from netlists.design import Design
+from netlists.orphans import end_with_parent
 from surrogate.analog import LayerSettings, Mapping, convert, summary
 from surrogate.data.digits import digits
 from surrogate.mapping import CurrentRange
@@ -52,9 +52,9 @@ def retrain_seeds(
     context = multiprocessing.get_context("spawn")
     results: dict[int, SeedResult] = {}
     shared = SyncManager(ctx=context)
-    shared.start(end_with_parent)
+    shared.start(end_with_parent, (os.getpid(),))
     count = min(workers or os.cpu_count() or 1, len(seeds))
-    with shared as manager, ProcessPoolExecutor(count, context, end_with_parent) as pool:
+    with shared as manager, ProcessPoolExecutor(count, context, end_with_parent, (os.getpid(),)) as pool:
         epochs = manager.Queue()
         total = len(seeds) * 2 * recipe.retraining_epochs
         futures = {pool.submit(_one_seed, surrogate, settings, seed, recipe, epochs): seed for seed in seeds}

@@ -25,7 +25,7 @@ from cosim.lock import locked
 from cosim.networks import tile_settings
 from cosim.ngspice import Ngspice, find_ngspice
 from cosim.plan import PlanSize, standard_plan
-from cosim.programming import read_curve
+from cosim.programming import ReadCurve, read_curve
 from cosim.progress import Stages
 from cosim.provenance import surrogate_hash
 from cosim.report import write_report
@@ -46,7 +46,8 @@ from surrogate.training.comparison import ComparisonRecipe, trained_software
 class Job:
     """What to run: design, folder, seeds of the networks, images of the sign-off, plan and recipe; and where: on
     ``workers`` cores here or, the SPICE runs, on the Dask cluster behind the address ``scheduler``; ``monolithic``
-    forbids to split arrays into blocks of columns."""
+    forbids to split arrays into blocks of columns. The cells of the campaign hold the voltages that the curve
+    ``programmed`` gives for the plan's currents, by default that of ``design`` itself."""
 
     design: Design
     folder: Path
@@ -57,6 +58,7 @@ class Job:
     monolithic: bool = False
     size: PlanSize = field(default_factory=PlanSize)
     recipe: ComparisonRecipe = field(default_factory=ComparisonRecipe)
+    programmed: ReadCurve | None = None
 
 
 class Clock:
@@ -175,7 +177,7 @@ def _simulate(job: Job, engine: Ngspice, stages: Stages) -> DataSet:
             stages.console.print(f"{error}: from the samples", soft_wrap=True, highlight=False, markup=False)
     with stages.stage("Reading the cell's curve in SPICE and a software network's pulse widths"):
         widths = network_durations(job.design) if job.size.network else None
-        curve = read_curve(job.design, engine)
+        curve = job.programmed or read_curve(job.design, engine)
     plan = standard_plan(job.design, curve, size=job.size, network_duration=widths)
     with stages.counted("Simulating arrays in ngspice") as progress:
         write_campaign(job.design, plan, engine, job.folder, path, job.workers, progress, job.scheduler)

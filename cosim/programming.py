@@ -41,6 +41,17 @@ class ReadCurve:
             )
         return np.interp(np.log(current), np.log(self.current), self.state)
 
+    def current_for(self, state: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Current, A, that cells of ``state`` (any shape) carry. Raises :class:`InputError` outside the curve."""
+        order = np.argsort(self.state)
+        low, high = self.state[order[0]], self.state[order[-1]]
+        if not (state.min() >= low and state.max() <= high):
+            raise InputError(
+                f"cell: states {state.min():g} … {state.max():g} carry currents far from the weights' range, that of "
+                f"states {low:g} … {high:g}: vary less"
+            )
+        return np.exp(np.interp(state, self.state[order], np.log(self.current[order])))
+
 
 def read_curve(design: Design, engine: Ngspice) -> ReadCurve:
     """Simulate the read curve of ``design``'s cell, each of :data:`POINTS` states on a column of its own.

@@ -25,6 +25,8 @@ SHOWN = (
     ("ideal_one_hot", "ideal VMM", 1.0, "{:.1f} dB"),
     ("software", "software", 100.0, "{:.1f} %"), ("deployed", "deployed", 100.0, "{:.1f} %"),
     ("control", "control", 100.0, "{:.1f} %"), ("retrained", "retrained", 100.0, "{:.1f} %"),
+    ("kept", "kept", 100.0, "{:.1f} %"), ("kept_current_min", "least", 1e9, "{:.3g} nA"),
+    ("kept_current_max", "largest", 1e9, "{:.3g} nA"),
 )  # fmt: skip
 
 

@@ -13,11 +13,18 @@ from pydantic.fields import FieldInfo
 
 from cosim.errors import InputError
 from netlists.design import Coupling, Design, Wires
+from netlists.parasitics.uniform import with_parasitics
 from netlists.quantity import Dimension
 
 Source = Literal["field", "analytic", "none"]
 """Where a point's ``coupling`` and ``wires`` come from: its drawn layout, by field solver or in closed form, or the
 design file."""
+
+Programming = Literal["each", "nominal"]
+"""Where the cells of a point get their floating-gate voltages: by its own read curve, so that all points hold the same
+target currents, or by the base design's, so that all hold the same charges."""
+AFTER_PROGRAMMING = ("read.temperature", "cell.corner", "cell.mismatch", "cell.model.section", "wires")
+"""What may differ between programming and reading an array: parameters, and sections with all in them."""
 
 NOT_EXTRACTED = ("driver_resistance", "switch_resistance")
 """Fields of ``wires`` that are no lines: an extraction leaves them."""
@@ -88,6 +95,15 @@ def require_effect(path: str, base: Design, source: Source) -> None:
         )
 
 
+def require_after_programming(path: str) -> None:
+    """Raise :class:`InputError` where ``path`` is decided before an array is programmed."""
+    if not any(path == name or path.startswith(f"{name}.") for name in AFTER_PROGRAMMING):
+        raise InputError(
+            "cannot differ from the programmed array's (programming: nominal): vary "
+            f"{', '.join(AFTER_PROGRAMMING)}, or set programming: each"
+        )
+
+
 def _within(path: str, leaves: set[str]) -> bool:
     return path in leaves or any(leaf.startswith(f"{path}.") for leaf in leaves)
 
@@ -101,6 +117,8 @@ def changed(base: Design, changes: Mapping[str, Any], folder: Path | None = None
     data = base.model_dump(mode="json", exclude_none=True)
     if not changes.keys().isdisjoint(("cell.model.file", "cell.model.section")):
         data["cell"].get("model", {}).pop("sha256", None)  # of the base's model
+    if "parasitics.file" in changes and "parasitics.sha256" not in changes:
+        data.get("parasitics", {}).pop("sha256", None)  # of the base's file
     for path, value in changes.items():
         require_parameter(path)
         *sections, last = path.split(".")
@@ -115,7 +133,7 @@ def changed(base: Design, changes: Mapping[str, Any], folder: Path | None = None
         else:
             place[last] = value
     try:
-        return Design.model_validate(data, context={"folder": folder})
+        design = Design.model_validate(data, context={"folder": folder})
     except ValidationError as error:
         first = error.errors()[0]
         words = [str(part) for part in first["loc"] if part not in ("mos", "resistive")]
@@ -123,6 +141,9 @@ def changed(base: Design, changes: Mapping[str, Any], folder: Path | None = None
             first["type"], first["msg"].removeprefix("Value error, ")
         )
         raise InputError(f"{'.'.join(words) or 'design'}: {' '.join(text.split())[:300]}") from None
+    if design.parasitics is not None and any(path.split(".")[0] == "parasitics" for path in changes):
+        return with_parasitics(design, folder or Path())
+    return design
 
 
 def value_of(design: Design, path: str) -> Any:

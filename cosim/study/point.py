@@ -25,6 +25,8 @@ from cosim.pipeline import Clock, Job, retrained, validated
 from cosim.programming import read_curve
 from cosim.progress import Stages
 from cosim.provenance import of_surrogate
+from cosim.stored_charge import kept_curve
+from cosim.study.kept import kept_figures
 from cosim.study.parameters import Source
 from cosim.study.studyfile import Campaign, Network
 from cosim.version import code_version
@@ -49,13 +51,15 @@ FIGURES: dict[str, str] = {
     "ser_patterns": "dB", "ser_weights": "dB", "ser_network": "dB", "ser_least": "dB", "ser_centred_least": "dB",
     "ser_worst_column_least": "dB", "median_cell_error": "", "ideal_one_hot": "dB", "without_crosstalk": "dB",
     "without_bit_line_drop": "dB", "software": "", "deployed": "", "deployed_std": "",
-    "control": "", "control_std": "", "retrained": "", "retrained_std": "", "area_per_cell": "m2",
+    "control": "", "control_std": "", "retrained": "", "retrained_std": "", "kept": "", "kept_std": "",
+    "kept_current_min": "A", "kept_current_max": "A", "area_per_cell": "m2",
     "shift_own": "V", "shift_near": "V", "shift_far": "V", "shift_second": "V", "energy_per_vmm": "J",
     "coupling_own": "F", "coupling_near": "F", "coupling_far": "F", "coupling_second": "F",
 }  # fmt: skip
 """Figures of a point and their units: SERs of the surrogate in cross-validation (by what was unseen, and the least of
 them), of an ideal VMM with one-hot weights, and of the surrogate without an effect; accuracies as shares of the test
-images; shifts of a floating gate by an active word line, and the couplings behind them."""
+images (``kept``: of cells programmed elsewhere, whose least and largest one-hot currents are ``kept_current_…``);
+shifts of a floating gate by an active word line, and the couplings behind them."""
 
 COUPLINGS = {"own": "own_word_line", "near": "near_word_line", "far": "far_word_line", "second": "second_word_line"}
 
@@ -63,7 +67,8 @@ COUPLINGS = {"own": "own_word_line", "near": "near_word_line", "far": "far_word_
 @dataclass(frozen=True)
 class PointTask:
     """All that decides a point's result, and where it is computed: in ``folder``, with ``workers`` processes, SPICE
-    runs perhaps on the Dask cluster behind ``scheduler``. Files that the design names lie in ``base_folder``."""
+    runs perhaps on the Dask cluster behind ``scheduler``. Files that the design names lie in ``base_folder``. The cells
+    were programmed in an array of the design ``programmed_as``, by default in the point's own."""
 
     name: str
     design: Design
@@ -73,6 +78,7 @@ class PointTask:
     campaign: Campaign
     engine: Ngspice
     folder: Path
+    programmed_as: Design | None = None
     workers: int = 1
     scheduler: str | None = None
 
@@ -83,7 +89,8 @@ class PointTask:
         stack = load_stack(layout.stack, self.base_folder).hash if layout else None
         settings = [self.extraction, self.network.model_dump(), self.campaign.model_dump()]
         simulator = {**asdict(self.engine), "path": None}
-        body = [dump_design(self.design), stack, settings, simulator, code_version(), _packages()]
+        designs = [dump_design(self.design), self.programmed_as and dump_design(self.programmed_as)]
+        body = [*designs, stack, settings, simulator, code_version(), _packages()]
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
@@ -144,11 +151,19 @@ def _compute(task: PointTask, clock: Clock, record: dict[str, Any]) -> None:
     """Fill ``record`` step by step, so that a point that fails keeps what it had. Raises as its steps do."""
     figures: dict[str, float] = record["figures"]
     with clock.stage("extraction"):
-        design = _extracted(task, figures)
+        design = _extracted(task, task.design, figures)
+        programmed_as = task.programmed_as and _extracted(task, task.programmed_as, {})
+    kept = None
+    if programmed_as is not None:
+        with clock.stage("kept"):
+            kept = kept_curve(read_curve(programmed_as, task.engine), programmed_as, design, task.engine)
     with replacing(task.folder / DESIGN) as temporary:
         temporary.write_text(dump_design(design), encoding="utf-8")
     recipe, size = task.network.recipe, task.campaign.size
-    job = Job(design, task.folder, task.network.seeds, 0, task.workers, task.scheduler, size=size, recipe=recipe)
+    job = Job(
+        design, task.folder, task.network.seeds, 0, task.workers, task.scheduler, size=size, recipe=recipe,
+        programmed=kept,
+    )  # fmt: skip
     stages = Stages(Console(quiet=True))
     data, surrogate = validated(job, task.engine, stages, clock)
     record["provenance"] = of_surrogate(surrogate, data.seed).as_dict()
@@ -160,16 +175,18 @@ def _compute(task: PointTask, clock: Clock, record: dict[str, Any]) -> None:
     assert surrogate.report is not None
     if not surrogate.report["passed"]:
         raise InputError(f"surrogate failed its cross-validation: {_failures(surrogate.report, figures)}")
-    if task.network.seeds:
+    if kept is not None:
+        with clock.stage("kept"):
+            figures |= kept_figures(surrogate, kept, read_curve(design, task.engine), design, task.network)
+    elif task.network.seeds:
         with clock.stage("retrain"):
             accuracy = retrained(job, surrogate, stages)["accuracy"]
         figures |= {name: value for name, value in accuracy.items() if name in FIGURES}
     record["status"] = "done"
 
 
-def _extracted(task: PointTask, figures: dict[str, float]) -> Design:
-    """The point's design with the couplings and wires of its checked layout, where it asks for them."""
-    design = task.design
+def _extracted(task: PointTask, design: Design, figures: dict[str, float]) -> Design:
+    """``design`` with the couplings and wires of its checked layout, where the study asks for them."""
     if design.layout is not None and isinstance(design.cell, MosCell):
         drawing = draw(design, task.base_folder)
         check(drawing)

@@ -13,7 +13,14 @@ from typing import Any
 
 from cosim.errors import InputError
 from cosim.pipeline import require_pairs
-from cosim.study.parameters import Source, changed, is_label, require_effect, require_parameter
+from cosim.study.parameters import (
+    Source,
+    changed,
+    is_label,
+    require_after_programming,
+    require_effect,
+    require_parameter,
+)
 from cosim.study.studyfile import MAX_POINTS, Study, load_base
 from netlists.design import Design, ResistiveCell
 from netlists.designfile import dump_design
@@ -32,11 +39,13 @@ class Point:
 
 @dataclass(frozen=True)
 class Points:
-    """All points of a study, the ``parameters`` that they vary, and the ``folder`` of the base design's files."""
+    """All points of a study, the ``parameters`` that they vary, the ``folder`` of the base design's files, and that
+    design with the changes that all points share."""
 
     points: tuple[Point, ...]
     parameters: tuple[str, ...]
     folder: Path
+    base: Design
 
 
 def points_of(study: Study, path: Path) -> Points:
@@ -59,10 +68,10 @@ def points_of(study: Study, path: Path) -> Points:
         with _naming(path, f"{section}: {parameter}"):
             require_parameter(parameter)
             require_effect(parameter, base, study.extraction)
-    if study.extraction != "none" and base.parasitics is not None:
-        raise InputError(
-            f"{path}: extraction: {study.extraction}: the base design has extracted parasitics: set extraction: none"
-        )
+            if study.programming == "nominal":
+                require_after_programming(parameter)
+    if study.programming == "nominal" and isinstance(base.cell, ResistiveCell):
+        raise InputError(f"{path}: programming: nominal: a resistive cell's state is no charge: set programming: each")
     points = []
     for name, given in _variants(study, path):
         with _naming(path, f"point {name}"):
@@ -72,7 +81,7 @@ def points_of(study: Study, path: Path) -> Points:
             _require_layout(design, study.extraction, folder)
         points.append(Point(name, design, given))
     _refuse_twins(points, path)
-    return Points(tuple(points), parameters, folder)
+    return Points(tuple(points), parameters, folder, base)
 
 
 def _require_layout(design: Design, source: Source, folder: Path) -> None:
@@ -81,6 +90,8 @@ def _require_layout(design: Design, source: Source, folder: Path) -> None:
         load_stack(design.layout.stack, folder)
     elif source != "none":
         raise InputError(f"extraction: {source}: the design has no section layout: add one, or set extraction: none")
+    if source != "none" and design.parasitics is not None:
+        raise InputError(f"extraction: {source}: the design has extracted parasitics: set extraction: none")
     if source != "none" and isinstance(design.cell, ResistiveCell):
         raise InputError(f"extraction: {source}: a resistive cell has no layout to extract: set extraction: none")
 

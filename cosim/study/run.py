@@ -18,10 +18,10 @@ from typing import Any
 from cosim.errors import InputError
 from cosim.lock import locked
 from cosim.ngspice import Ngspice
-from cosim.orphans import end_with_parent
 from cosim.study.point import FIGURES, RESULT, PointTask, compute, finished
 from cosim.study.points import Points
 from cosim.study.studyfile import Study
+from netlists.orphans import end_with_parent
 
 Progress = Callable[[int, int], None]
 
@@ -75,7 +75,7 @@ def _task(
     point = points.points[k]
     return PointTask(
         point.name, point.design, points.folder, study.extraction, study.network, study.campaign, engine,
-        folder / "points" / point.name, scheduler=scheduler,
+        folder / "points" / point.name, points.base if study.programming == "nominal" else None, scheduler=scheduler,
     )  # fmt: skip
 
 
@@ -87,7 +87,7 @@ def _run(tasks: list[PointTask], at_a_time: int, ended: Callable[[int], None]) -
         while True:
             for task in islice(waiting, at_a_time - len(running)):
                 (task.folder / RESULT).unlink(missing_ok=True)
-                process = context.Process(target=_alone, args=(task,), name=task.name)
+                process = context.Process(target=_alone, args=(task, os.getpid()), name=task.name)
                 process.start()
                 running[process] = task
             if not running:
@@ -114,10 +114,10 @@ def _ended_at_last() -> Iterator[dict[SpawnProcess, PointTask]]:
             process.join()
 
 
-def _alone(task: PointTask) -> None:
+def _alone(task: PointTask, parent: int) -> None:
     """:func:`cosim.study.point.compute` in a process of its own, which only its parent ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    end_with_parent()
+    end_with_parent(parent)
     compute(task)
 
 

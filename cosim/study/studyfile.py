@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cosim.errors import InputError
 from cosim.plan import MAX_RUNS, PlanSize
-from cosim.study.parameters import Source
+from cosim.study.parameters import Programming, Source
 from netlists.design import Design
 from netlists.designfile import builtin_names, load_design, parse_yaml, read_text
 from surrogate.training.comparison import ComparisonRecipe
@@ -78,6 +78,7 @@ class Study(_Section):
     grid: dict[str, Annotated[list[Any], Field(min_length=2)]] | None = None
     points: Annotated[list[NamedPoint], Field(min_length=1)] | None = None
     extraction: Source = "field"
+    programming: Programming = "each"
     network: Network = Network()
     campaign: Campaign = Campaign()
 

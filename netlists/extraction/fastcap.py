@@ -5,6 +5,7 @@ A grounded plane at z = 0 is exact: every panel has an image of opposite charge 
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -73,7 +74,8 @@ def _corners(panels: Panels) -> Floats:
 
 
 def _run(source: Path, target: Path, panels: int, timeout_s: float) -> None:
-    command = [sys.executable, "-P", "-m", "netlists.extraction.fastcap_worker", str(source), str(target)]
+    worker = [sys.executable, "-P", "-m", "netlists.extraction.fastcap_worker"]
+    command = [*worker, str(os.getpid()), str(source), str(target)]
     try:
         done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, timeout=timeout_s, check=False)
     except subprocess.TimeoutExpired:

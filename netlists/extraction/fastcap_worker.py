@@ -1,4 +1,6 @@
-"""One run of FastCap2 in a process of its own: ``python -m netlists.extraction.fastcap_worker IN.npz OUT.npy``.
+"""One run of FastCap2 in a process of its own: ``python -m netlists.extraction.fastcap_worker PARENT IN.npz OUT.npy``.
+
+It ends with the process PARENT.
 
 IN.npz holds ``corners`` [n, 4, 3] in micrometres, ``owner`` [n], ``names``, ``driven`` (names), ``permittivity``,
 ``order`` and ``tolerance``. OUT.npy gets the capacitance matrix [names, names] in farad, columns of undriven
@@ -12,13 +14,16 @@ import sys
 
 import numpy as np
 
+from netlists.orphans import end_with_parent
+
 MISSING = 3
 """Exit status where FastCap2 cannot be imported."""
 MAX_MEMORY_BYTES = 8_000_000_000
 
 
-def main(source: str, target: str) -> int:
-    """Solve ``source`` into ``target``; returns the exit status."""
+def main(parent: str, source: str, target: str) -> int:
+    """Solve ``source`` into ``target`` for the process ``parent``; returns the exit status."""
+    end_with_parent(int(parent))
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
     try:
         import fastcap2

@@ -7,19 +7,28 @@ cell ``ARRAY`` holds instances (arrays of them) of ``CELL``, the names and the s
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import klayout.db as db
 
 from netlists.errors import InputError
 from netlists.layout.cell import Steps
-from netlists.layout.drawing import Drawing
+from netlists.layout.drawing import MAX_CELLS, Drawing
+from netlists.layout.vetting import TOO_MUCH, vet
 from netlists.stack import Stack
 
 SHAPES, LABELS = 0, 10
 """GDS datatypes."""
 
 DBU_UM = 0.001
+MAX_FILE_BYTES = 128_000_000
+"""Of a file that is read; one of :data:`~netlists.layout.drawing.MAX_CELLS` cells takes less than 20 MB."""
+UNVETTED_BYTES = 16_000
+"""An OASIS file of up to this size is read at once: two seconds, whatever its blocks unpack to."""
+MAX_SHAPES = 32 * MAX_CELLS
+"""Of a file that is read, twice what so many cells are drawn with."""
 _GDS_START, _OASIS_START = b"\x00\x06\x00\x02", b"%SEMI-OASIS"
 FORMATS = {"gds": "GDS2", "oas": "OASIS"}
 
@@ -50,25 +59,15 @@ def write_layout(drawing: Drawing, path: Path, kind: str) -> None:
 
 
 def read_layout(path: Path, stack: Stack) -> db.Layout:
-    """The layout file ``path`` (GDS, OASIS) of one top cell, whose shapes are on the layers of ``stack``.
+    """The layout file ``path`` (GDS, OASIS) of one top cell, with the shapes and labels on the layers of ``stack``.
 
-    Raises :class:`InputError` where it is unreadable, has several top cells, or lacks poly or metals.
+    Raises :class:`InputError` where it is unreadable or too large, has several top cells or another database unit
+    than 1 nm, or lacks poly or metals.
     """
-    layout = db.Layout()
-    try:
-        with path.open("rb") as file:
-            start = file.read(len(_OASIS_START))
-        if start != _OASIS_START and start[:4] != _GDS_START:
-            raise InputError(f"{path}: starts neither as GDS nor as OASIS: give such a file, uncompressed")
-        layout.read(str(path))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())[:160]
-        raise InputError(f"{path}: cannot be read as a layout: {reason}: give a GDS or OASIS file") from None
-    if len(layout.top_cells()) != 1:
-        names = ", ".join(cell.name for cell in layout.top_cells()[:5])
-        raise InputError(f"{path}: has {len(layout.top_cells())} top cells ({names}): export one")
+    layers = [f"{x.gds}/{datatype}" for x in stack.drawn for datatype in (SHAPES, LABELS)]
+    if _start(path) == _OASIS_START and path.stat().st_size > UNVETTED_BYTES:
+        vet(path, layers)
+    layout = load_bounded(path, layers)
     for layer in (stack.poly, *stack.metals[:1]):
         index = layout.find_layer(layer.gds, SHAPES)
         if index is None or layout.top_cell().bbox(index).empty():
@@ -77,6 +76,58 @@ def read_layout(path: Path, stack: Stack) -> db.Layout:
                 "export it with the layer numbers of the stack, or write a stack file with its own"
             )
     return layout
+
+
+def load_bounded(path: Path, layers: Iterable[str]) -> db.Layout:
+    """The ``layers`` (``NUMBER/DATATYPE``) of the layout file ``path``, of at most :data:`MAX_SHAPES` shapes.
+
+    Raises :class:`InputError` as :func:`read_layout` does, but for layers that are missing.
+    """
+    options = db.LoadLayoutOptions()
+    chosen = db.LayerMap()
+    for k, layer in enumerate(layers):
+        chosen.map(layer, k)
+    options.set_layer_map(chosen, False)
+    layout = db.Layout(False)  # not editable: repeated shapes take the room of one
+    start = _start(path)
+    if start != _OASIS_START and start[:4] != _GDS_START:
+        raise InputError(f"{path}: starts neither as GDS nor as OASIS: give such a file, uncompressed")
+    try:
+        layout.read(str(path), options)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:160]
+        if "bad_alloc" in reason:
+            raise InputError(f"{path}: {TOO_MUCH}") from None
+        raise InputError(f"{path}: cannot be read as a layout: {reason}: give a GDS or OASIS file") from None
+    if len(layout.top_cells()) != 1:
+        names = ", ".join(cell.name for cell in layout.top_cells()[:5])
+        raise InputError(f"{path}: has {len(layout.top_cells())} top cells ({names}): export one")
+    if abs(layout.dbu / DBU_UM - 1) > 1e-6:
+        raise InputError(f"{path}: has a database unit of {layout.dbu * 1e3:.4g} nm: export it with one of 1 nm")
+    if _shapes(layout) > MAX_SHAPES:
+        raise InputError(f"{path}: has more than {MAX_SHAPES} shapes: export the array alone, or check a smaller one")
+    return layout
+
+
+def _start(path: Path) -> bytes:
+    """First bytes of a file that may be a layout."""
+    try:
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_size > MAX_FILE_BYTES:
+                raise InputError(f"{path}: larger than {MAX_FILE_BYTES} bytes: export the array alone")
+            return file.read(len(_OASIS_START))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _shapes(layout: db.Layout) -> int:
+    """Shapes and labels under the top cell, with all instances counted."""
+    count = dict[int, int]()
+    for index in layout.each_cell_bottom_up():
+        cell = layout.cell(index)
+        own = sum(cell.shapes(layer).size() for layer in layout.layer_indexes())
+        count[index] = own + sum(inst.cell_inst.size() * count[inst.cell_index] for inst in cell.each_inst())
+    return count[layout.top_cell().cell_index()]
 
 
 def layer_index(layout: db.Layout, stack: Stack, name: str, datatype: int = SHAPES) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import klayout.db as db
@@ -13,10 +13,16 @@ from netlists.errors import InputError
 from netlists.layout.connectivity import check_connectivity
 from netlists.layout.drawing import Drawing
 from netlists.layout.files import DBU_UM, region, to_klayout
+from netlists.stack import Stack
 
 WINDOW_ROWS, WINDOW_COLUMNS = 6, 3
 """The array repeats every two rows and every column, and no rule looks further than a row: a lower left corner of
 this size shows every violation there is."""
+
+Shapes = dict[str, db.Region]
+"""By layer or cut."""
+Check = Callable[..., db.EdgePairs]
+ARM = "shorten or narrow layout.floating_gate.extension or widen the pitches"
 
 
 @dataclass(frozen=True)
@@ -48,10 +54,28 @@ def check(drawing: Drawing) -> None:
 def violations(drawing: Drawing) -> list[Violation]:
     """Every violation in the lower left corner of the array, rule by rule, from below and from the left."""
     window = _window(drawing)
-    layout = to_klayout(window)
-    names = [x.name for x in window.stack.drawn]
-    shapes = {name: region(layout, window.stack, name) for name in names}
-    found = [*_layers(window, shapes), *_cuts(window, shapes), *_gates(window, shapes)]
+    shapes = shapes_of(to_klayout(window), window.stack)
+    return _sorted([*_crossings(window, shapes), *_violations(window, shapes)])
+
+
+def violations_in(shapes: Shapes, drawing: Drawing) -> list[Violation]:
+    """Every violation of the rules of ``drawing``'s stack in other ``shapes``; ``remedy`` tells what in the design
+    decides such a shape of its drawing."""
+    return _sorted(_violations(drawing, shapes))
+
+
+def shapes_of(layout: db.Layout, stack: Stack) -> Shapes:
+    """All shapes of ``layout`` by layer or cut of ``stack``, merged."""
+    return {x.name: region(layout, stack, x.name) for x in stack.drawn}
+
+
+def _violations(drawing: Drawing, shapes: Shapes) -> Iterator[Violation]:
+    yield from _layers(drawing, shapes)
+    yield from _cuts(drawing, shapes)
+    yield from _gates(drawing, shapes)
+
+
+def _sorted(found: Iterable[Violation]) -> list[Violation]:
     return sorted(found, key=lambda v: (v.rule, round(v.place[1] * 1e9), v.place[0]))
 
 
@@ -59,10 +83,6 @@ def _window(drawing: Drawing) -> Drawing:
     array = drawing.design.array
     design = drawing.design.resized(min(array.rows, WINDOW_ROWS), min(array.columns, WINDOW_COLUMNS))
     return dataclasses.replace(drawing, design=design)
-
-
-Shapes = dict[str, db.Region]
-Check = Callable[..., db.EdgePairs]
 
 
 def _layers(drawing: Drawing, shapes: Shapes) -> Iterator[Violation]:
@@ -91,9 +111,7 @@ def _cuts(drawing: Drawing, shapes: Shapes) -> Iterator[Violation]:
 def _gates(drawing: Drawing, shapes: Shapes) -> Iterator[Violation]:
     stack, rules = drawing.stack, drawing.stack.transistor
     poly, diffusion = shapes[stack.poly.name], shapes[stack.diffusion.name]
-    gates, channels = poly & diffusion, _channels(drawing)
-    arm = "shorten or narrow layout.floating_gate.extension or widen the pitches"
-    yield from _areas(f"{stack.poly.name} crosses {stack.diffusion.name} in channels only", gates ^ channels, arm)
+    gates = poly & diffusion
     for cut in stack.cuts:
         if stack.diffusion.name in cut.lower:
             holes = shapes[cut.name] & diffusion
@@ -106,8 +124,14 @@ def _gates(drawing: Drawing, shapes: Shapes) -> Iterator[Violation]:
     )  # fmt: skip
     yield from _pairs(
         f"{stack.poly.name} to {stack.diffusion.name} spacing", rules.poly_to_diffusion,
-        lambda d: poly.separation_check(diffusion, d), arm,
+        lambda d: poly.separation_check(diffusion, d), ARM,
     )  # fmt: skip
+
+
+def _crossings(drawing: Drawing, shapes: Shapes) -> Iterator[Violation]:
+    poly, diffusion = drawing.stack.poly.name, drawing.stack.diffusion.name
+    crossed = (shapes[poly] & shapes[diffusion]) ^ _channels(drawing)
+    yield from _areas(f"{poly} crosses {diffusion} in channels only", crossed, ARM)
 
 
 def _channels(drawing: Drawing) -> db.Region:

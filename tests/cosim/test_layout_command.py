@@ -54,6 +54,37 @@ def test_a_stack_file_lies_beside_its_design(tmp_path):
     assert layout(str(path), tmp_path / "x.oas")
 
 
+@pytest.mark.parametrize("suffix", ["gds", "oas"])
+def test_a_written_file_is_its_designs(suffix, tmp_path, capsys):
+    path, out = tmp_path / "d.yaml", tmp_path / f"x.{suffix}"
+    path.write_text(dump_design(DEFAULT.resized(4, 2)))
+    assert layout(str(path), out, out)
+    shown = capsys.readouterr().out
+    assert "nets 14 of 14, transistors 8 of 8; no findings" in shown
+    with pytest.raises(InputError, match=r"is not the layout of design default: net BL_10 is missing") as caught:
+        layout("default", check_file=out)
+    assert str(caught.value).startswith(str(out)) and "\n" not in str(caught.value)
+    assert "nets 14 of 288, transistors 8 of 256; nets missing 274" in capsys.readouterr().out
+
+
+def test_a_file_that_cannot_be_checked_is_one_line(tmp_path, capsys):
+    whole = tmp_path / "whole.gds"
+    layout("default", whole)
+    for name, content, message in (
+        ("none.gds", None, "cannot be read: No such file"),
+        ("short.gds", whole.read_bytes()[:5000], "cannot be read as a layout: Unexpected end-of-file"),
+        ("text.gds", b"no layout at all", "starts neither as GDS nor as OASIS"),
+        ("empty.gds", b"", "starts neither as GDS nor as OASIS"),
+    ):
+        if content is not None:
+            (tmp_path / name).write_bytes(content)
+        with pytest.raises(InputError, match=message) as caught:
+            layout("default", check_file=tmp_path / name)
+        assert name in str(caught.value) and "\n" not in str(caught.value)
+    with pytest.raises(InputError, match="nothing to do: name a file"):
+        layout("default")
+
+
 @pytest.mark.parametrize(
     ("design", "out", "message"),
     [

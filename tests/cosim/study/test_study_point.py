@@ -12,6 +12,8 @@ import pytest
 
 from cosim.dataset import load_dataset
 from cosim.programming import read_curve
+from cosim.stored_charge import gate_charge
+from cosim.study import run
 from cosim.study.point import FIGURES, PointTask, compute, finished
 from netlists.designfile import parse_design
 from tests.cosim.study.small_study import study_of
@@ -66,6 +68,35 @@ def test_cells_are_programmed_to_currents_that_do_not_depend_on_the_layout(task,
     np.testing.assert_allclose(currents[0], currents[1], rtol=1e-9)
 
 
+@pytest.mark.long
+def test_cells_programmed_at_the_nominal_point_keep_their_charges(engine, tmp_path):
+    """Over temperatures, where cells programmed at each differ; the currents follow the temperature."""
+    grid = {"read.temperature": ["0 degC", "27 degC", "60 degC"]}
+    campaign = {"fit": 2, "patterns": 1, "weights": 1, "network": 0}
+    charges, figures = dict[str, list[np.ndarray]](), list[dict[str, float]]()
+    for programming in ("nominal", "each"):
+        study, points = study_of(tmp_path, grid=grid, campaign=campaign, extraction="none", programming=programming)
+        for k in range(3):
+            made = run._task(study, points, k, engine, tmp_path / programming, None)
+            compute(made)
+            data = load_dataset(made.folder / "data.h5")
+            here = parse_design(data.design_yaml, "design")
+            assert here.read.temperature == points.points[k].design.read.temperature
+            curve = gate_charge(here, float(data.cells.min()), float(data.cells.max()), engine)
+            charges.setdefault(programming, []).append(curve.of(data.cells))
+            if programming == "nominal":
+                figures.append(json.loads((made.folder / "result.json").read_text())["figures"])
+    cold, nominal, hot = charges["nominal"]
+    np.testing.assert_allclose([cold, hot], [nominal, nominal], rtol=1e-5)
+    np.testing.assert_allclose(charges["each"][1], nominal, rtol=1e-9)
+    assert min(np.abs(charges["each"][k] / nominal - 1).max() for k in (0, 2)) > 5e-3
+    for key in ("kept_current_min", "kept_current_max"):
+        assert figures[0][key] < figures[1][key] < figures[2][key]
+    weights = here.weights
+    assert figures[1]["kept_current_min"] == pytest.approx(weights.current_min, rel=1e-6, abs=0)
+    assert figures[1]["kept_current_max"] == pytest.approx(weights.current_max, rel=1e-6, abs=0)
+
+
 def test_a_finished_point_is_recognised_by_all_that_decides_it(task):
     assert finished(replace(task, folder=task.folder, workers=7, scheduler="tcp://x:1")) is not None
     network = task.network.model_copy(update={"seeds": 1})
@@ -73,7 +104,8 @@ def test_a_finished_point_is_recognised_by_all_that_decides_it(task):
     design = task.design.model_copy(update={"layout": task.design.layout.model_copy(update={"row_pitch": 1.5e-6})})
     for other in (
         replace(task, network=network), replace(task, campaign=campaign), replace(task, design=design),
-        replace(task, extraction="none"), replace(task, engine=replace(task.engine, version="0")),
+        replace(task, extraction="none"), replace(task, programmed_as=design),
+        replace(task, engine=replace(task.engine, version="0")),
     ):  # fmt: skip
         assert finished(other) is None
 

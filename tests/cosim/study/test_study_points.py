@@ -17,6 +17,7 @@ from netlists.extraction.extract import extract
 from netlists.layout.drawing import draw
 from netlists.layout.rules import check
 from tests.cosim.study.small_study import study_of, write_study
+from tests.small_designs import small_design
 
 
 def test_a_grid_is_every_combination(tmp_path):
@@ -91,6 +92,8 @@ WRONG = {
     "runs": ({"campaign": {"fit": 0}}, r"campaign\.fit"),
     "mode": ({"extraction": "fast"}, r"extraction: .*'field', 'analytic' or 'none'"),
     "no stack": ({"grid": {"layout.stack": ["generic180", "a.yaml"]}}, r"stack: .a.yaml. is neither"),
+    "programming": ({"programming": "all"}, r"programming: .*'each' or 'nominal'"),
+    "programmed before": ({"programming": "nominal"}, r"layout\.row_pitch: cannot differ from the programmed array"),
     "nothing drawn": ({"set": {"layout": None}, "grid": {"array.rows": [4, 6]}}, r"no section layout: add one"),
     "bad set": ({"set": {"layout.row_pich": "1 um"}}, r"set: .*layout has"),
 }
@@ -130,10 +133,30 @@ def test_extracted_files_decide_wires(tmp_path):
     temperatures = {"read.temperature": ["27 degC", "60 degC"]}
     _, points = study_of(tmp_path, base="base.yaml", set=None, grid=temperatures, extraction="none")
     assert len(points.points) == 2
+    other = base.model_copy(update={"coupling": base.coupling.model_copy(update={"bit_line": 150e-18})})
+    write_parasitics(other, tmp_path / "other.spef")
+    files = {"parasitics.file": ["array.spef", "other.spef"]}
+    _, points = study_of(tmp_path, base="base.yaml", set=None, grid=files, extraction="none")
+    hashes = [point.design.parasitics.sha256 for point in points.points]
+    assert len({point.design.hash for point in points.points}) == len(set(hashes)) == 2 and all(hashes)
+    coupled = [point.design.coupling.bit_line for point in points.points]
+    assert coupled == pytest.approx([base.coupling.bit_line, 150e-18], rel=1e-3, abs=0)
+    listed = [{"name": "a"}, {"name": "b", "set": {"parasitics": {"file": "array.spef"}}}]
+    with pytest.raises(InputError, match="point b: extraction: analytic: the design has extracted parasitics"):
+        study_of(tmp_path, set={"array.rows": 4, "array.columns": 2}, grid=None, points=listed)
     with pytest.raises(InputError, match="set extraction: none"):
         study_of(tmp_path, base="base.yaml", set=None, grid=temperatures)
     with pytest.raises(InputError, match=r"array\.rows: the extracted file"):
         study_of(tmp_path, base="base.yaml", set=None, grid={"array.rows": [4, 6]}, extraction="none")
+
+
+def test_what_is_programmed_elsewhere_is_a_charge(tmp_path):
+    (tmp_path / "resistive.yaml").write_text(dump_design(small_design(4, 2, "resistive")), encoding="utf-8")
+    grid = {"wires.switch_resistance": ["1 kohm", "2 kohm"]}
+    with pytest.raises(InputError, match="a resistive cell's state is no charge: set programming: each"):
+        study_of(tmp_path, base="resistive.yaml", set=None, grid=grid, extraction="none", programming="nominal")
+    _, points = study_of(tmp_path, grid=grid, programming="nominal")
+    assert points.base.array.rows == 4 and points.base.wires.switch_resistance == 3000
 
 
 def test_the_study_of_spacings_passes_the_rules_of_its_stack():

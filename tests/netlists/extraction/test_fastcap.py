@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +70,39 @@ def test_solver_that_hangs_dies_or_is_missing(
     panels = make_panels(PAIR, COARSE)
     with pytest.raises(InputError, match=message):
         fastcap_columns(panels, ["A"], 4.0, True, 1.0 if "sleep" in body else 30.0)
+
+
+HELD = """
+import ctypes, os
+open(os.environ["HELD"], "w").write(str(os.getpid()))
+ctypes.PyDLL(None).sleep(60)  # returns to no Python code in between
+"""
+SOLVE = """
+from geometries import cube
+from netlists.extraction.fastcap import fastcap_columns
+from netlists.extraction.panels import Geometry, Resolution, make_panels
+fastcap_columns(make_panels(Geometry((cube(1.0, 0.5),), 4.0, True), Resolution(1.5)), ["A"], 4.0, True, 60.0)
+"""
+
+
+def test_a_solver_ends_with_the_process_it_works_for(tmp_path: Path) -> None:
+    (tmp_path / "fastcap2.py").write_text(HELD, encoding="utf-8")
+    held = tmp_path / "pid"
+    paths = ":".join([str(tmp_path), str(Path(__file__).parent), *filter(None, sys.path)])
+    parent = subprocess.Popen([sys.executable, "-c", SOLVE], env={**os.environ, "PYTHONPATH": paths, "HELD": str(held)})
+    _wait_until(lambda: held.is_file() and held.read_text() != "")
+    solver = Path("/proc") / held.read_text()
+    assert parent.poll() is None and solver.is_dir()
+    parent.kill()
+    parent.wait()
+    _wait_until(lambda: not solver.is_dir() or "State:\tZ" in (solver / "status").read_text())
+
+
+def _wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 @pytest.mark.long

@@ -13,7 +13,7 @@ from netlists.design import Design
 from netlists.errors import InputError
 from netlists.graph import far_row, near_row
 from netlists.layout.conductors import Conductor
-from netlists.layout.connectivity import check_connectivity, clusters
+from netlists.layout.connectivity import check_connectivity, connections
 from netlists.layout.drawing import Drawing, draw
 from netlists.layout.files import region, to_klayout
 from netlists.layout.rules import check
@@ -47,7 +47,7 @@ def test_every_array_keeps_the_rules_and_each_net_is_one_cluster(design):
     check(drawing)
     layout = to_klayout(drawing)
     names = _names(design, drawing)
-    found = clusters(layout, drawing.stack)
+    found = connections(layout, drawing.stack).clusters
     assert sorted(next(iter(cluster.labels)) for cluster in found) == sorted(names)
     check_connectivity(layout, drawing.stack, names)
 
