@@ -30,12 +30,14 @@ class Curve:
     def __init__(self, function: Callable[[Tensor], Tensor], low: float, high: float) -> None:
         ends = torch.tensor([low * 2.0**-BEYOND, high * 2.0**BEYOND], dtype=torch.float32)
         first, last = (int(bits) >> SHIFT for bits in ends.view(torch.int32))
-        grid = (torch.arange(first, last + 2, dtype=torch.int32) << SHIFT).view(torch.float32)
-        self.first, self.table = first, function(grid.double()).float().contiguous()
+        grid = (torch.arange(first, last + 2, dtype=torch.int32) << SHIFT).view(torch.float32).double()
+        value = function(grid)
+        (slope,) = torch.gradient(value, spacing=(grid,))
+        self.first, self.table = first, torch.stack([value, slope], dim=1).float()
 
     def __call__(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Values and slopes at ``x`` (any shape); without gradients of their own."""
         x = x.detach().contiguous()
         value, slope = torch.empty_like(x), torch.empty_like(x)
-        call("fg_curve", x.numel(), self.first, SHIFT, len(self.table) - 1, self.table, x, value, slope)
+        call("fg_curve", x.numel(), self.first, SHIFT, len(self.table), self.table, x, value, slope)
         return value, slope

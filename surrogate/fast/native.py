@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 from typing import NamedTuple
 
 import torch
@@ -181,16 +182,17 @@ class Seen(NamedTuple):
 def idle(kernels: Kernels, tiles: int, rows: int, vmms: int, slots: int, like: Tensor) -> Seen:
     """Room for ``vmms`` VMMs, all their pulses zero."""
     (terms, drop_terms), w = kernels.sizes, width(vmms)
-    return Seen(
-        pulse=like.new_zeros(tiles, rows, w),
-        elapsed=like.new_empty(tiles, slots, rows, w),
-        slope=like.new_empty(tiles, rows, w),
-        slot=like.new_empty((tiles, rows, w) if slots > 1 else 0, dtype=torch.int32),
-        square=like.new_empty(tiles, slots, w),
-        level=like.new_empty(tiles, slots, w),
-        steady=like.new_empty(tiles, terms * rows, w),
-        seen=like.new_empty(tiles, slots, drop_terms * rows, w),
-    )
+    shapes = ((tiles, rows, w), (tiles, slots, rows, w), (tiles, rows, w), (tiles, slots, w), (tiles, slots, w))
+    features = ((tiles, terms * rows, w), (tiles, slots, drop_terms * rows, w))
+    pulse, elapsed, slope, square, level, steady, seen = in_one_block(like, *shapes, *features)
+    slot = like.new_empty((tiles, rows, w) if slots > 1 else 0, dtype=torch.int32)
+    return Seen(pulse.zero_(), elapsed, slope, slot, square, level, steady, seen)
+
+
+def in_one_block(like: Tensor, *shapes: tuple[int, ...]) -> list[Tensor]:
+    """Tensors of ``shapes`` in one piece of memory, which the system need not find page by page again and again."""
+    sizes = [math.prod(shape) for shape in shapes]
+    return [part.view(shape) for part, shape in zip(like.new_empty(sum(sizes)).split(sizes), shapes, strict=True)]
 
 
 class _Charges(torch.autograd.Function):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from surrogate.fast.native import Kernels, Seen, call, idle
+from surrogate.fast.native import Kernels, Seen, call, idle, in_one_block, width
 from surrogate.fast.pairs import PairFunctions, parts
 from surrogate.fast.windows import Windows
 
@@ -37,19 +37,25 @@ class _Parts:
 
     def __init__(self, kernels: Kernels, windows: Windows, image: Tensor, slots: int) -> None:
         self.kernels, self.windows, self.slots = kernels, windows, slots
-        self.description, self.vmms = _description(windows, image), windows.vmms(image)
+        self.description, vmms = _description(windows, image), windows.vmms(image)
+        self.limits = parts(vmms, windows.row_tiles * windows.used_rows)
+        self.arrays = (windows.row_tiles, windows.used_rows)
         self.planes = image.permute(0, 3, 1, 2).contiguous()
         """[B, ch, H, W]: windows side by side are neighbours in it"""
-        self.room: dict[int, Seen] = {}
+
+    def slopes(self, pairs: int) -> list[Tensor]:
+        """Room for each part's derivatives [R, slots, 2P, w] of the drop."""
+        fixed = (self.windows.row_tiles, self.slots, 2 * pairs)
+        return in_one_block(self.planes, *((*fixed, width(last - first)) for first, last in self.limits))
 
     def each(self, mean: Tensor, strength: Tensor) -> Iterator[tuple[int, int, Seen]]:
         """First and last + 1 VMM of each part and what is seen of them, until the next part comes."""
-        tiles, rows = self.windows.row_tiles, self.windows.used_rows
-        for first, last in parts(self.vmms, tiles * rows):
+        room: dict[int, Seen] = {}
+        for first, last in self.limits:
             count = last - first
-            if count not in self.room:
-                self.room = {count: idle(self.kernels, tiles, rows, count, self.slots, self.planes)}
-            seen = self.room[count]
+            if count not in room:
+                room = {count: idle(self.kernels, *self.arrays, count, self.slots, self.planes)}
+            seen = room[count]
             call("fg_gather", self.description, first, count, seen.pulse.shape[-1], self.planes, seen.pulse)
             seen.derive(self.kernels, mean, strength)
             yield first, last, seen
@@ -65,38 +71,35 @@ class _PairSums(torch.autograd.Function):
         mean, strength, *drop = rest
         tiles, _, pairs = current.shape
         work = _Parts(kernels, windows, image, slots)
-        out, flat, slopes = image.new_empty(pairs, work.vmms), current.flatten(0, 1), []
-        for first, last, s in work.each(mean, strength):
+        out, flat, slopes = image.new_empty(pairs, work.limits[-1][1]), current.flatten(0, 1), work.slopes(pairs)
+        for (first, last, s), slope in zip(work.each(mean, strength), slopes, strict=True):
             charge = torch.mm(flat.T, s.steady.flatten(0, 1))
-            slope = torch.matmul(amplitude.mT[:, None], s.seen)
+            torch.matmul(amplitude.mT[:, None], s.seen, out=slope)
             sizes = (tiles, charge.shape[-1], slots, 2 * pairs, 2, 1)
             call("fg_remaining_charge", *sizes, s.square, s.level, *drop, charge, slope)
             out[:, first:last] = charge[:, : last - first]
-            if any(ctx.needs_input_grad):
-                slopes.append(slope)
-        ctx.kernels, ctx.windows, ctx.slots, ctx.rest = kernels, windows, slots, rest
-        ctx.save_for_backward(image, current, amplitude, *slopes)
+        if any(ctx.needs_input_grad):
+            ctx.work, ctx.rest, ctx.slopes = work, (mean, strength), slopes
+        ctx.save_for_backward(current, amplitude)
         return out.T
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, gradient):  # type: ignore[no-untyped-def,override]
-        image, current, amplitude, *slopes = ctx.saved_tensors
-        mean, strength, *_ = ctx.rest
+        current, amplitude = ctx.saved_tensors
+        work, given, flat = ctx.work, gradient.T, current.flatten(0, 1)
         tiles, _, pairs = current.shape
-        work = _Parts(ctx.kernels, ctx.windows, image, ctx.slots)
-        given, flat = gradient.T, current.flatten(0, 1)
         to_current, to_amplitude = torch.zeros_like(flat), torch.zeros_like(amplitude)
         to_planes = torch.zeros_like(work.planes) if ctx.needs_input_grad[0] else None
-        for (first, last, s), slope in zip(work.each(mean, strength), slopes, strict=True):
+        for (first, last, s), slope in zip(work.each(*ctx.rest), ctx.slopes, strict=True):
             g = torch.nn.functional.pad(given[:, first:last], (0, slope.shape[-1] - (last - first)))
             projection = (slope.unflatten(2, (2, pairs)) * g).flatten(2, 3)
             to_current.addmm_(s.steady.flatten(0, 1), g.T)
-            for slot in range(ctx.slots):
+            for slot in range(work.slots):
                 to_amplitude.baddbmm_(s.seen[:, slot], projection[:, slot].mT)
             if to_planes is not None:
                 torch.mm(flat, g, out=s.steady.view(-1, g.shape[-1]))
                 torch.matmul(amplitude[:, None], projection, out=s.seen)
-                work.scatter(first, last, s.to_pulses(ctx.kernels, s.steady, s.seen), to_planes)
+                work.scatter(first, last, s.to_pulses(work.kernels, s.steady, s.seen), to_planes)
         to_image = None if to_planes is None else to_planes.permute(0, 2, 3, 1)
         return to_image, to_current.unflatten(0, (tiles, -1)), to_amplitude, None, None, None, None
