@@ -118,7 +118,7 @@ int fg_mean_clock(int64_t tiles, int64_t n, int64_t width, int64_t slots, int64_
                   const float* weight, const float* strength, float* elapsed, float* slope, int32_t* slot,
                   float* square, float* level) {
   const int64_t nw = n * width, sw = slots * width;
-  if (slots == 1 && grid != 7 && grid != 15) return 1;
+  if (slots == 1 && grid != 5 && grid != 15) return 1;
   for (int64_t t = 0; t < tiles; ++t) {
     float total = 0.0f;
     for (int64_t i = 0; i < n; ++i) total += weight[t * n + i];
@@ -128,7 +128,7 @@ int fg_mean_clock(int64_t tiles, int64_t n, int64_t width, int64_t slots, int64_
       float *e = elapsed + t * slots * nw + v, *by = slope + t * nw + v;
       float *sq = square + t * sw + v, *lv = level + t * sw + v;
       if (slots > 1) fine_clock(n, width, slots, grid, time, w, per_total, s, e, by, slot + t * nw + v, sq, lv);
-      else (grid == 7 ? coarse_clock<7> : coarse_clock<15>)(n, width, time, w, per_total, s, e, by, sq, lv);
+      else (grid == 5 ? coarse_clock<5> : coarse_clock<15>)(n, width, time, w, per_total, s, e, by, sq, lv);
     }
   }
   return 0;
