@@ -11,6 +11,7 @@ from torch import Tensor
 from surrogate.cell import cell_current, gate_fall
 from surrogate.engine import LinearEngine
 from surrogate.errors import InputError
+from surrogate.fast.curve import Curve, tabulated
 from surrogate.model import array_edge
 from surrogate.surrogate import Surrogate
 
@@ -60,20 +61,54 @@ class InverseCurve:
         self.state = state
         self.log_current = log_current
         self.edge = array_edge(p, rows)
+        self.special_rows = ((self.edge.shift != 0) | (self.edge.fall != 0)).nonzero().flatten()
+        self.curve = Curve(self._inside, *log_current[[0, -1]].exp().tolist())
 
     def __call__(self, current: Tensor) -> Tensor:
         """States [..., n, M] of target ``current`` [..., n, M] A on the first n rows, in its dtype, corrected at the
         array's edge."""
-        target = torch.log(current.double())
+        if tabulated(current):
+            state: Tensor = _States.apply(current, self)
+            return state
+        return self.at_edge(self._inside(current.double()), torch.arange(current.shape[-2])).to(current.dtype)
+
+    def _inside(self, current: Tensor) -> Tensor:
+        """States (any shape) of target ``current`` A away from the array's edge."""
+        target = torch.log(current)
         k = torch.searchsorted(self.log_current, target.detach().contiguous()).clamp(1, TABLE_POINTS - 1)
         x0, x1 = self.log_current[k - 1], self.log_current[k]
         y0, y1 = self.state[k - 1], self.state[k]
-        state = y0 + (y1 - y0) * (target - x0) / (x1 - x0)
-        shift, fall = (values[: state.shape[-2], None] for values in (self.edge.shift, self.edge.fall))
+        return y0 + (y1 - y0) * (target - x0) / (x1 - x0)
+
+    def at_edge(self, state: Tensor, rows: Tensor) -> Tensor:
+        """``state`` [..., k, M] of cells inside the array, corrected for the ``rows`` [k] that they lie in."""
+        shift, fall = (values[rows, None].to(state) for values in (self.edge.shift, self.edge.fall))
         stored = state - shift
         for _ in range(EDGE_PASSES):
             stored = state - shift - fall * gate_fall(stored)
-        return stored.to(current.dtype)
+        return stored
+
+
+class _States(torch.autograd.Function):
+    """States by the tabulated curve, corrected in the few rows where that changes them."""
+
+    @staticmethod
+    def forward(ctx, current: Tensor, inverse: InverseCurve) -> Tensor:  # type: ignore[no-untyped-def,override]
+        state, slope = inverse.curve(current)
+        rows = inverse.special_rows[inverse.special_rows < current.shape[-2]]
+        with torch.enable_grad():
+            inside = state[..., rows, :].requires_grad_(True)
+            stored = inverse.at_edge(inside, rows)
+            (growth,) = torch.autograd.grad(stored.sum(), inside)
+        state[..., rows, :] = stored.detach()
+        slope[..., rows, :] *= growth
+        ctx.save_for_backward(slope)
+        return state
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[no-untyped-def,override]
+        (slope,) = ctx.saved_tensors
+        return gradient * slope, None
 
 
 class Proportional:

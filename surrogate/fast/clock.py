@@ -18,7 +18,7 @@ def grid_of(slots: int, drop_terms: int) -> int:
     slot and one product few nodes are as good as a hundred; several slots need their edges where they belong."""
     if slots > 1:
         return 32
-    return 7 if drop_terms == 1 else 15
+    return 5 if drop_terms == 1 else 15
 
 
 TINY = 1e-20

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,6 +15,9 @@ from surrogate.fast.tiles import CellModel, TileFunctions
 
 LANES = 8
 """Numbers in a vector of the kernels."""
+
+LINE = 16
+"""Numbers in a line of the processor's cache."""
 
 
 SIZES = {(2, 1), (3, 1), (3, 2), (4, 2), (4, 3), (5, 3)}
@@ -41,11 +46,10 @@ class Kernels:
 
     def __init__(self, cell: CellModel) -> None:
         tables = cell.tables
-        kernel = torch.nn.functional.pad(tables.kernel.permute(1, 2, 0), (0, -tables.kernel.shape[0] % LANES))
         self.sizes = (tables.terms, tables.drop_terms)
         self.edge_time = cell.edge_time
-        self.kernel = kernel.contiguous()
-        self.drop_kernel = kernel[:, : tables.drop_terms].contiguous()
+        self.kernel = tables.kernel.contiguous()
+        self.drop_kernel = tables.kernel[..., : tables.drop_terms].contiguous()
         self.kept = (
             *(_widened(tables.fall.values, 1), _widened(tables.mean.values, 1), _widened(tables.functions.values, 2)),
             *(cell.edge_shift, cell.edge_fall, tables.strength[:, : tables.drop_terms].contiguous()),
@@ -123,44 +127,98 @@ class _TileFunctions(torch.autograd.Function):
         return to_state, None
 
 
+def width(vmms: int) -> int:
+    """Lanes for ``vmms`` VMMs: whole lines of the cache, an odd number of them, so that rows do not fall on the same
+    places of it."""
+    return LINE * (-(-vmms // LINE) | 1)
+
+
+class Seen(NamedTuple):
+    """What current and drop see of the pulses of R tiles of n rows, in w lanes of a VMM each."""
+
+    pulse: Tensor
+    """[R, n, w]"""
+    elapsed: Tensor
+    """[R, slots, n, w]"""
+    slope: Tensor
+    """[R, n, w] of the clock where each pulse ends"""
+    slot: Tensor
+    """[R, n, w] in which it ends"""
+    square: Tensor
+    """[R, slots, w]"""
+    level: Tensor
+    """[R, slots, w]"""
+    steady: Tensor
+    """[R, r·n, w]"""
+    seen: Tensor
+    """[R, slots, d·n, w]"""
+
+    def derive(self, kernels: Kernels, mean: Tensor, strength: Tensor) -> None:
+        """Compute all the rest from the pulses and the tiles' mean columns [R, n], [R, 5]."""
+        r, slots, n, w = self.elapsed.shape
+        terms, drop_terms = kernels.sizes
+        clock = (self.elapsed, self.slope, self.slot, self.square, self.level)
+        call("fg_mean_clock", r, n, w, slots, grid_of(slots, drop_terms), self.pulse, mean, strength, *clock)
+        given = (self.pulse, kernels.edge_time, kernels.kernel, self.steady)
+        call("fg_crosstalk_forward", r, n, w, terms, *given)
+        given = (self.elapsed, 0.0, kernels.drop_kernel, self.seen)
+        call("fg_crosstalk_forward", r * slots, n, w, drop_terms, *given)
+
+    def to_pulses(self, kernels: Kernels, to_steady: Tensor, to_seen: Tensor) -> Tensor:
+        """Gradient [R, n, w] to the pulses from those to ``steady`` and ``seen``."""
+        r, slots, n, w = self.elapsed.shape
+        terms, drop_terms = kernels.sizes
+        to_elapsed = torch.zeros_like(self.elapsed)
+        given = (self.elapsed, 0.0, kernels.drop_kernel, to_seen, to_elapsed)
+        call("fg_crosstalk_backward", r * slots, n, w, drop_terms, *given)
+        if slots > 1:
+            to_elapsed = to_elapsed.gather(1, self.slot[:, None].long())
+        to_pulse = to_elapsed.view_as(self.slope).mul_(self.slope)
+        given = (self.pulse, kernels.edge_time, kernels.kernel, to_steady, to_pulse)
+        call("fg_crosstalk_backward", r, n, w, terms, *given)
+        return to_pulse
+
+
+def idle(kernels: Kernels, tiles: int, rows: int, vmms: int, slots: int, like: Tensor) -> Seen:
+    """Room for ``vmms`` VMMs, all their pulses zero."""
+    (terms, drop_terms), w = kernels.sizes, width(vmms)
+    shapes = ((tiles, rows, w), (tiles, slots, rows, w), (tiles, rows, w), (tiles, slots, w), (tiles, slots, w))
+    features = ((tiles, terms * rows, w), (tiles, slots, drop_terms * rows, w))
+    pulse, elapsed, slope, square, level, steady, seen = in_one_block(like, *shapes, *features)
+    slot = like.new_empty((tiles, rows, w) if slots > 1 else 0, dtype=torch.int32)
+    return Seen(pulse.zero_(), elapsed, slope, slot, square, level, steady, seen)
+
+
+def in_one_block(like: Tensor, *shapes: tuple[int, ...]) -> list[Tensor]:
+    """Tensors of ``shapes`` in one piece of memory, which the system need not find page by page again and again."""
+    sizes = [math.prod(shape) for shape in shapes]
+    return [part.view(shape) for part, shape in zip(like.new_empty(sum(sizes)).split(sizes), shapes, strict=True)]
+
+
 class _Charges(torch.autograd.Function):
     @staticmethod
     def forward(ctx, duration: Tensor, current: Tensor, amplitude: Tensor, rest, kernels, slots):  # type: ignore[no-untyped-def,override]
-        duration = duration.contiguous()
         k, b, n = duration.shape
-        terms, drop_terms = kernels.sizes
-        mean, strength, response, curvature, share = rest
-        elapsed, slope = duration.new_empty(k, b, slots, n), torch.empty_like(duration)
-        slot = torch.empty(duration.shape, dtype=torch.int32)
-        square, level = duration.new_empty(2, k, b, slots)
-        clock = (elapsed, slope, slot, square, level)
-        call("fg_mean_clock", k, b, n, slots, grid_of(slots, drop_terms), duration, mean, strength, *clock)
-        steady = duration.new_empty(k, b, terms * n)
-        seen = duration.new_empty(k, b * slots, drop_terms * n)
-        call("fg_crosstalk_forward", k * b, n, terms, duration, kernels.edge_time, kernels.kernel, steady)
-        call("fg_crosstalk_forward", k * b * slots, n, drop_terms, elapsed, 0.0, kernels.drop_kernel, seen)
-        charge, derivative = torch.bmm(steady, current), torch.bmm(seen, amplitude)
-        drop = (square, level, response, curvature, share)
-        call("fg_remaining_charge", k, b, slots, current.shape[-1], *drop, charge, derivative)
-        ctx.kernels, ctx.slots = kernels, slots
-        ctx.save_for_backward(duration, elapsed, slope, slot, steady, seen, derivative, current, amplitude)
-        return charge
+        mean, strength, *drop = rest
+        seen = idle(kernels, k, n, b, slots, duration)
+        seen.pulse[..., :b] = duration.mT
+        seen.derive(kernels, mean, strength)
+        charge, slope = torch.bmm(current.mT, seen.steady), torch.matmul(amplitude.mT[:, None], seen.seen)
+        sizes = (k, charge.shape[-1], slots, current.shape[-1], 1, 0)
+        call("fg_remaining_charge", *sizes, seen.square, seen.level, *drop, charge, slope)
+        ctx.kernels, ctx.vmms = kernels, b
+        ctx.save_for_backward(slope, current, amplitude, *seen)
+        return charge[..., :b].mT
 
     @staticmethod
+    @torch.autograd.function.once_differentiable
     def backward(ctx, gradient: Tensor):  # type: ignore[no-untyped-def,override]
-        duration, elapsed, slope, slot, steady, seen, derivative, current, amplitude = ctx.saved_tensors
-        kernels, slots = ctx.kernels, ctx.slots
-        gradient = gradient.contiguous()
-        k, b, n = duration.shape
-        terms, drop_terms = kernels.sizes
-        projected = (gradient[:, :, None] * derivative.view(k, b, slots, -1)).view(k, b * slots, -1)
-        to_amplitude, to_current = torch.bmm(seen.mT, projected), torch.bmm(steady.mT, gradient)
-        to_elapsed = torch.zeros_like(elapsed)
-        given = (elapsed, 0.0, kernels.drop_kernel, torch.bmm(projected, amplitude.mT), to_elapsed)
-        call("fg_crosstalk_backward", k * b * slots, n, drop_terms, *given)
-        if slots > 1:
-            to_elapsed = to_elapsed.gather(-2, slot[..., None, :].long())
-        to_duration = to_elapsed.view_as(slope).mul_(slope)
-        given = (duration, kernels.edge_time, kernels.kernel, torch.bmm(gradient, current.mT), to_duration)
-        call("fg_crosstalk_backward", k * b, n, terms, *given)
-        return to_duration, to_current, to_amplitude, None, None, None
+        slope, current, amplitude, *kept = ctx.saved_tensors
+        seen = Seen(*kept)
+        given = torch.nn.functional.pad(gradient.mT, (0, slope.shape[-1] - ctx.vmms))
+        projected = slope * given[:, None]
+        to_current = torch.bmm(seen.steady, given.mT)
+        to_amplitude = torch.matmul(seen.seen, projected.mT).sum(1)
+        to_steady, to_seen = torch.bmm(current, given), torch.matmul(amplitude[:, None], projected)
+        to_duration = seen.to_pulses(ctx.kernels, to_steady, to_seen)
+        return to_duration[..., : ctx.vmms].mT, to_current, to_amplitude, None, None, None

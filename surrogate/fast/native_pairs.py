@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-from typing import NamedTuple
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
-from surrogate.fast.clock import grid_of
-from surrogate.fast.native import Kernels, call
+from surrogate.fast.native import Kernels, Seen, call, idle, in_one_block, width
 from surrogate.fast.pairs import PairFunctions, parts
 from surrogate.fast.windows import Windows
 
@@ -25,118 +24,82 @@ _NAMES = ("height", "width", "channels", "high", "wide", "down", "right", "down_
 
 
 class _Windows(ctypes.Structure):
-    _fields_ = tuple((name, ctypes.c_int64) for name in (*_NAMES, "out_wide", "rows"))
+    _fields_ = tuple((name, ctypes.c_int64) for name in (*_NAMES, "out_wide", "tiles", "rows"))
 
 
 def _description(windows: Windows, image: Tensor) -> _Windows:
     sizes = (*image.shape[1:], *windows.size, *windows.stride, *windows.dilation, *windows.positions(image))
-    return _Windows(*sizes, windows.used_rows)
+    return _Windows(*sizes, windows.row_tiles, windows.used_rows)
 
 
-class _Seen(NamedTuple):
-    """What the drop and the current see of the pulses of one part."""
+class _Parts:
+    """The VMMs of all windows of an image, in parts that share their room."""
 
-    pulse: Tensor
-    elapsed: Tensor
-    slope: Tensor
-    slot: Tensor
-    square: Tensor
-    level: Tensor
-    steady: Tensor
-    seen: Tensor
+    def __init__(self, kernels: Kernels, windows: Windows, image: Tensor, slots: int) -> None:
+        self.kernels, self.windows, self.slots = kernels, windows, slots
+        self.description, vmms = _description(windows, image), windows.vmms(image)
+        self.limits = parts(vmms, windows.row_tiles * windows.used_rows)
+        self.arrays = (windows.row_tiles, windows.used_rows)
+        self.planes = image.permute(0, 3, 1, 2).contiguous()
+        """[B, ch, H, W]: windows side by side are neighbours in it"""
 
+    def slopes(self, pairs: int) -> list[Tensor]:
+        """Room for each part's derivatives [R, slots, 2P, w] of the drop."""
+        fixed = (self.windows.row_tiles, self.slots, 2 * pairs)
+        return in_one_block(self.planes, *((*fixed, width(last - first)) for first, last in self.limits))
 
-class _Part:
-    """Buffers of one size of part, used again and again."""
+    def each(self, mean: Tensor, strength: Tensor) -> Iterator[tuple[int, int, Seen]]:
+        """First and last + 1 VMM of each part and what is seen of them, until the next part comes."""
+        room: dict[int, Seen] = {}
+        for first, last in self.limits:
+            count = last - first
+            if count not in room:
+                room = {count: idle(self.kernels, *self.arrays, count, self.slots, self.planes)}
+            seen = room[count]
+            call("fg_gather", self.description, first, count, seen.pulse.shape[-1], self.planes, seen.pulse)
+            seen.derive(self.kernels, mean, strength)
+            yield first, last, seen
 
-    def __init__(self, kernels: Kernels, windows: Windows, slots: int, vmms: int, like: Tensor) -> None:
-        terms, drop_terms = kernels.sizes
-        self.size, self.kernels, self.slots = (windows.row_tiles, vmms, windows.used_rows), kernels, slots
-        k, b, n = self.size
-        self.seen = _Seen(
-            pulse=like.new_zeros(k, b, n),
-            elapsed=like.new_empty(k, b, slots, n),
-            slope=like.new_empty(k, b, n),
-            slot=torch.empty(k, b, n, dtype=torch.int32),
-            square=like.new_empty(k, b, slots),
-            level=like.new_empty(k, b, slots),
-            steady=like.new_empty(k, b, terms * n),
-            seen=like.new_empty(k, b * slots, drop_terms * n),
-        )
-
-    def fill(self, image: Tensor, description: _Windows, first: int, mean: Tensor, strength: Tensor) -> _Seen:
-        """Take the pulses of the VMMs from ``first`` on, and all that follows from them."""
-        (k, b, n), s, kernels = self.size, self.seen, self.kernels
-        terms, drop_terms = kernels.sizes
-        call("fg_gather", description, first, b, image, s.pulse)
-        call("fg_mean_clock", k, b, n, self.slots, grid_of(self.slots, drop_terms), s.pulse, mean, strength, *s[1:6])
-        call("fg_crosstalk_forward", k * b, n, terms, s.pulse, kernels.edge_time, kernels.kernel, s.steady)
-        call("fg_crosstalk_forward", k * b * self.slots, n, drop_terms, s.elapsed, 0.0, kernels.drop_kernel, s.seen)
-        return s
+    def scatter(self, first: int, last: int, to_pulse: Tensor, to_planes: Tensor) -> None:
+        """Add the gradient to the pulses of a part to that to the planes."""
+        call("fg_scatter", self.description, first, last - first, to_pulse.shape[-1], to_pulse, to_planes)
 
 
 class _PairSums(torch.autograd.Function):
     @staticmethod
     def forward(ctx, image, current, amplitude, rest, kernels, windows, slots):  # type: ignore[no-untyped-def,override]
-        image = image.contiguous()
-        vmms, pairs = windows.vmms(image), current.shape[-1]
         mean, strength, *drop = rest
-        out, description = image.new_zeros(vmms, pairs), _description(windows, image)
-        part, slopes = None, []
-        for first, last in parts(vmms, windows.row_tiles * windows.used_rows):
-            if part is None or part.size[1] != last - first:
-                part = _Part(kernels, windows, slots, last - first, image)
-            s, charge = part.fill(image, description, first, mean, strength), out[first:last]
-            for steady, tile in zip(s.steady, current, strict=True):
-                charge.addmm_(steady, tile)
-            projection = torch.bmm(s.seen, amplitude)
-            sizes = (windows.row_tiles, last - first, slots, pairs)
-            call("fg_remaining_pairs", *sizes, s.square, s.level, *drop, charge, projection)
-            if any(ctx.needs_input_grad):
-                slopes.append(projection)
-        ctx.kernels, ctx.windows, ctx.slots, ctx.rest = kernels, windows, slots, rest
-        ctx.save_for_backward(image, current, amplitude, *slopes)
-        return out
+        tiles, _, pairs = current.shape
+        work = _Parts(kernels, windows, image, slots)
+        out, flat, slopes = image.new_empty(pairs, work.limits[-1][1]), current.flatten(0, 1), work.slopes(pairs)
+        for (first, last, s), slope in zip(work.each(mean, strength), slopes, strict=True):
+            charge = torch.mm(flat.T, s.steady.flatten(0, 1))
+            torch.matmul(amplitude.mT[:, None], s.seen, out=slope)
+            sizes = (tiles, charge.shape[-1], slots, 2 * pairs, 2, 1)
+            call("fg_remaining_charge", *sizes, s.square, s.level, *drop, charge, slope)
+            out[:, first:last] = charge[:, : last - first]
+        if any(ctx.needs_input_grad):
+            ctx.work, ctx.rest, ctx.slopes = work, (mean, strength), slopes
+        ctx.save_for_backward(current, amplitude)
+        return out.T
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, gradient):  # type: ignore[no-untyped-def,override]
-        image, current, amplitude, *slopes = ctx.saved_tensors
-        kernels, windows, slots = ctx.kernels, ctx.windows, ctx.slots
-        gradient, description = gradient.contiguous(), _description(windows, image)
-        vmms, pairs = gradient.shape
-        mean, strength, *_ = ctx.rest
-        to_current, to_amplitude = torch.zeros_like(current), torch.zeros_like(amplitude)
-        to_image = torch.zeros_like(image) if ctx.needs_input_grad[0] else None
-        part = None
-        for (first, last), slope in zip(parts(vmms, windows.row_tiles * windows.used_rows), slopes, strict=True):
-            if part is None or part.size[1] != last - first:
-                part = _Part(kernels, windows, slots, last - first, image)
-            s, g = part.fill(image, description, first, mean, strength), gradient[first:last]
-            apart = slope.view(windows.row_tiles, last - first, slots, 2, pairs)
-            projection = (apart * g[:, None, None]).view_as(slope)
-            to_amplitude.baddbmm_(s.seen.mT, projection)
-            for tile, steady in zip(to_current, s.steady, strict=True):
-                tile.addmm_(steady.mT, g)
-            if to_image is not None:
-                to_pulse = _to_pulses(part, projection, amplitude, g, current)
-                call("fg_scatter", description, first, last - first, to_pulse, to_image)
-        return to_image, to_current, to_amplitude, None, None, None, None
-
-
-def _to_pulses(part: _Part, projection: Tensor, amplitude: Tensor, gradient: Tensor, current: Tensor) -> Tensor:
-    """Gradient [R, b, n] to the pulses of a part; what ``part`` holds of them is used up."""
-    (k, b, n), s, kernels, slots = part.size, part.seen, part.kernels, part.slots
-    terms, drop_terms = kernels.sizes
-    torch.bmm(projection, amplitude.mT, out=s.seen)
-    to_elapsed = torch.zeros_like(s.elapsed)
-    given = (s.elapsed, 0.0, kernels.drop_kernel, s.seen, to_elapsed)
-    call("fg_crosstalk_backward", k * b * slots, n, drop_terms, *given)
-    if slots > 1:
-        to_elapsed = to_elapsed.gather(-2, s.slot[..., None, :].long())
-    to_pulse = to_elapsed.view_as(s.slope).mul_(s.slope)
-    for steady, tile in zip(s.steady, current, strict=True):
-        torch.mm(gradient, tile.T, out=steady)
-    given = (s.pulse, kernels.edge_time, kernels.kernel, s.steady, to_pulse)
-    call("fg_crosstalk_backward", k * b, n, terms, *given)
-    return to_pulse
+        current, amplitude = ctx.saved_tensors
+        work, given, flat = ctx.work, gradient.T, current.flatten(0, 1)
+        tiles, _, pairs = current.shape
+        to_current, to_amplitude = torch.zeros_like(flat), torch.zeros_like(amplitude)
+        to_planes = torch.zeros_like(work.planes) if ctx.needs_input_grad[0] else None
+        for (first, last, s), slope in zip(work.each(*ctx.rest), ctx.slopes, strict=True):
+            g = torch.nn.functional.pad(given[:, first:last], (0, slope.shape[-1] - (last - first)))
+            projection = (slope.unflatten(2, (2, pairs)) * g).flatten(2, 3)
+            to_current.addmm_(s.steady.flatten(0, 1), g.T)
+            for slot in range(work.slots):
+                to_amplitude.baddbmm_(s.seen[:, slot], projection[:, slot].mT)
+            if to_planes is not None:
+                torch.mm(flat, g, out=s.steady.view(-1, g.shape[-1]))
+                torch.matmul(amplitude[:, None], projection, out=s.seen)
+                work.scatter(first, last, s.to_pulses(work.kernels, s.steady, s.seen), to_planes)
+        to_image = None if to_planes is None else to_planes.permute(0, 2, 3, 1)
+        return to_image, to_current.unflatten(0, (tiles, -1)), to_amplitude, None, None, None, None

@@ -17,7 +17,7 @@ from surrogate.fast.tiles import TileFunctions
 PART = 2**18
 """Pulses computed together, so that they stay in the cache."""
 
-LEAST, MOST = 32, 4096
+LEAST, MOST = 512, 4096
 """VMMs computed together."""
 
 
@@ -39,18 +39,34 @@ class PairFunctions:
 
 def pair_functions(tiles: TileFunctions, pairs: int) -> PairFunctions:
     """The first ``pairs`` pairs of columns (2k positive, 2k + 1 negative) of ``tiles``."""
+    current, amplitude = _Apart.apply(tiles.current, tiles.amplitude, pairs)
+    drop = (_apart(tiles.response, pairs), _apart(tiles.curvature, pairs), _apart(tiles.share, pairs))
+    return PairFunctions(current, amplitude, tiles.mean, tiles.strength, drop)
 
-    def apart(values: Tensor) -> Tensor:
-        return values[..., : 2 * pairs].unflatten(-1, (-1, 2)).transpose(-1, -2).flatten(-2).contiguous()
 
-    current = tiles.current[..., : 2 * pairs]
-    return PairFunctions(
-        current=current[..., 0::2] - current[..., 1::2],
-        amplitude=apart(tiles.amplitude),
-        mean=tiles.mean,
-        strength=tiles.strength,
-        drop=(apart(tiles.response), apart(tiles.curvature), apart(tiles.share)),
-    )
+def _apart(values: Tensor, pairs: int) -> Tensor:
+    """The first ``pairs`` pairs of columns of ``values`` [..., M], all positive before all negative ones."""
+    return torch.cat([values[..., 0 : 2 * pairs : 2], values[..., 1 : 2 * pairs : 2]], dim=-1)
+
+
+class _Apart(torch.autograd.Function):
+    """Differences of one tensor's pairs of columns, and the columns of another one apart."""
+
+    @staticmethod
+    def forward(ctx, current: Tensor, amplitude: Tensor, pairs: int) -> tuple[Tensor, Tensor]:  # type: ignore[no-untyped-def,override]
+        ctx.columns = current.shape[-1]
+        return current[..., 0 : 2 * pairs : 2] - current[..., 1 : 2 * pairs : 2], _apart(amplitude, pairs)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, to_difference: Tensor, to_apart: Tensor) -> tuple[Tensor, Tensor, None]:  # type: ignore[no-untyped-def,override]
+        pairs = to_difference.shape[-1]
+        both = (to_difference, -to_difference), to_apart.split(pairs, dim=-1)
+        given = [values.new_zeros(*values.shape[:-1], ctx.columns) for values, _ in both]
+        for to, sides in zip(given, both, strict=True):
+            for side, values in enumerate(sides):
+                to[..., side : 2 * pairs : 2] = values
+        return given[0], given[1], None
 
 
 def parts(vmms: int, pulses: int) -> list[tuple[int, int]]:

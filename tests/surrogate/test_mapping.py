@@ -56,6 +56,19 @@ def test_states_grow_with_their_target_and_pass_gradients():
     assert inverse(target.detach().float()).dtype == torch.float32
 
 
+def test_single_precision_states_are_those_of_double_precision():
+    inverse = InverseCurve(surrogate(), CURRENTS, 8)
+    assert 0 < len(inverse.special_rows) < 8
+    target = torch.logspace(-8.6, -6.4, 300, dtype=torch.float64).repeat(2, 7, 1)
+    leaves = [target.clone().requires_grad_(True), target.float().requires_grad_(True)]
+    states = [inverse(leaf) for leaf in leaves]
+    torch.testing.assert_close(states[1].double(), states[0], rtol=0, atol=2e-5)
+    weight = torch.linspace(-1, 2, 300)
+    wanted, given = (torch.autograd.grad((weight * s).sum(), leaf)[0] for s, leaf in zip(states, leaves, strict=True))
+    torch.testing.assert_close(given.double(), wanted, rtol=0.02, atol=0)
+    assert bool(inverse(torch.tensor([[-1e-8, float("nan")]])).isnan().all())
+
+
 @pytest.mark.parametrize("log_driver", [-5.5, -2.5])
 def test_programming_reaches_the_target_with_all_neighbours_in_place(log_driver):
     s = surrogate(log_driver=log_driver)

@@ -1,5 +1,6 @@
 // What the fused kernels share. Each kernel does what the function of the same name in Python does with torch: float32,
-// row-major, no state, a plain C interface (surrogate/fast/native.py calls it), and returns 0 or 1 for sizes it lacks.
+// no state, VMMs innermost and filled up to `width` (a multiple of kLanes) by idle ones, a plain C interface
+// (surrogate/fast/native.py calls it), and returns 0, or 1 for sizes it lacks.
 
 #pragma once
 
@@ -19,5 +20,10 @@ typedef float Vec __attribute__((vector_size(4 * kLanes), aligned(4), may_alias)
 inline Vec load(const float* p) { return *reinterpret_cast<const Vec*>(p); }
 inline void store(float* p, Vec v) { *reinterpret_cast<Vec*>(p) = v; }
 inline Vec min(Vec a, Vec b) { return a < b ? a : b; }
+inline Vec max(Vec a, Vec b) { return a > b ? a : b; }
+inline Vec sqrt(Vec a) {
+  for (int k = 0; k < kLanes; ++k) a[k] = std::sqrt(a[k]);
+  return a;
+}
 
 }  // namespace

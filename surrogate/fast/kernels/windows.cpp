@@ -4,55 +4,75 @@
 
 extern "C" {
 
-// Images [.., height, width, channels] under a kernel [high, wide]; its rows lie on tiles of `rows` each.
+// Images [.., channels, height, width] under a kernel [high, wide]; its rows lie on `tiles` of `rows` each.
 struct Windows {
-  int64_t height, width, channels, high, wide, down, right, down_apart, right_apart, out_high, out_wide, rows;
+  int64_t height, width, channels, high, wide, down, right, down_apart, right_apart, out_high, out_wide, tiles, rows;
 };
 
 }  // extern "C"
 
 namespace {
 
-// calls piece(offset in the image, tile, row, length) for each run of rows that are neighbours in image and tile
-template <class Piece>
-void for_pieces(const Windows& w, int64_t vmm, const Piece& piece) {
-  const int64_t per_image = w.out_high * w.out_wide, image = vmm / per_image, at = vmm % per_image;
-  const int64_t top = at / w.out_wide * w.down, left = at % w.out_wide * w.right;
-  const int64_t run = w.right_apart == 1 ? w.wide * w.channels : w.channels;
-  const int64_t runs = w.right_apart == 1 ? 1 : w.wide;
-  int64_t tile = 0, row = 0;
+// VMMs whose windows lie side by side
+struct Run {
+  int64_t vmm, length, place;
+};
+
+std::vector<Run> runs_of(const Windows& w, int64_t first, int64_t count) {
+  std::vector<Run> runs;
+  for (int64_t v = first; v < first + count;) {
+    const int64_t left = v % w.out_wide, top = v / w.out_wide % w.out_high, image = v / w.out_wide / w.out_high;
+    const int64_t length = std::min(w.out_wide - left, first + count - v);
+    const int64_t place = (image * w.channels * w.height + top * w.down) * w.width + left * w.right;
+    runs.push_back({v - first, length, place});
+    v += length;
+  }
+  return runs;
+}
+
+// calls with_row(row of all tiles, place of its pixel in the first window) for each row with an input
+template <class WithRow>
+void for_rows(const Windows& w, const WithRow& with_row) {
+  int64_t row = 0;
   for (int64_t y = 0; y < w.high; ++y)
-    for (int64_t x = 0; x < runs; ++x) {
-      int64_t from = ((image * w.height + top + y * w.down_apart) * w.width + left + x * w.right_apart) * w.channels;
-      for (int64_t left_over = run; left_over > 0;) {
-        const int64_t length = std::min(left_over, w.rows - row);
-        piece(from, tile, row, length);
-        from += length, left_over -= length, row += length;
-        if (row == w.rows) row = 0, ++tile;
-      }
-    }
+    for (int64_t x = 0; x < w.wide; ++x)
+      for (int64_t c = 0; c < w.channels; ++c)
+        with_row(row++, (c * w.height + y * w.down_apart) * w.width + x * w.right_apart);
 }
 
 }  // namespace
 
 extern "C" {
 
-// Pulses [tiles, count, rows] of the VMMs from `first` on; rows without an input must be zero before.
-int fg_gather(const Windows* w, int64_t first, int64_t count, const float* image, float* pulse) {
-  for (int64_t v = 0; v < count; ++v)
-    for_pieces(*w, first + v, [&](int64_t from, int64_t tile, int64_t row, int64_t length) {
-      std::memcpy(pulse + (tile * count + v) * w->rows + row, image + from, length * sizeof(float));
-    });
+// Pulses [tiles, rows, lanes] of the VMMs from `first` on; rows and lanes without an input must be zero before.
+int fg_gather(const Windows* w, int64_t first, int64_t count, int64_t lanes, const float* image, float* pulse) {
+  const std::vector<Run> runs = runs_of(*w, first, count);
+  for_rows(*w, [&](int64_t row, int64_t place) {
+    for (const Run& run : runs) {
+      const float* from = image + place + run.place;
+      float* to = pulse + row * lanes + run.vmm;
+      if (w->right == 1)
+        for (int64_t i = 0; i < run.length; ++i) to[i] = from[i];
+      else
+        for (int64_t i = 0; i < run.length; ++i) to[i] = from[i * w->right];
+    }
+  });
   return 0;
 }
 
-// Adds gradients of pulses [tiles, count, rows] to those of the images.
-int fg_scatter(const Windows* w, int64_t first, int64_t count, const float* to_pulse, float* to_image) {
-  for (int64_t v = 0; v < count; ++v)
-    for_pieces(*w, first + v, [&](int64_t from, int64_t tile, int64_t row, int64_t length) {
-      const float* g = to_pulse + (tile * count + v) * w->rows + row;
-      for (int64_t i = 0; i < length; ++i) to_image[from + i] += g[i];
-    });
+// Adds gradients of pulses [tiles, rows, lanes] to those of the images.
+int fg_scatter(const Windows* w, int64_t first, int64_t count, int64_t lanes, const float* to_pulse, float* to_image) {
+  const std::vector<Run> runs = runs_of(*w, first, count);
+  for_rows(*w, [&](int64_t row, int64_t place) {
+    for (const Run& run : runs) {
+      const float* from = to_pulse + row * lanes + run.vmm;
+      float* to = to_image + place + run.place;
+      if (w->right == 1)
+        for (int64_t i = 0; i < run.length; ++i) to[i] += from[i];
+      else
+        for (int64_t i = 0; i < run.length; ++i) to[i * w->right] += from[i];
+    }
+  });
   return 0;
 }
 
