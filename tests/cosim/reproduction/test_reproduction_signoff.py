@@ -75,7 +75,14 @@ def test_charges_in_spice_are_those_predicted(signed):
 
 
 def test_every_array_vmm_is_counted(signed):
-    assert signed["vmms"] == 2 * (4 * 2 + 3)
+    assert signed["vmms"] == signed["simulated_vmms"] == 2 * (4 * 2 + 3)
+
+
+def test_equal_vmms_are_simulated_once(arrays, network, images):
+    twice = Images(images.pixels[[0, 1, 0]], images.labels[[0, 1, 0]], "three", images.classes)
+    found = sign_off(arrays, network, twice, 0.5)
+    assert found["vmms"] == 3 * 11 and found["simulated_vmms"] == 2 * 11
+    assert found["spice_class"][0] == found["spice_class"][2]
 
 
 def test_bounds_hold_the_estimate(signed):
