@@ -27,9 +27,9 @@ LAYOUTS: Mapping[str, Mapping[str, str]] = {
     "mild": {"coupling.near_word_line": "25 aF", "wires.switch_resistance": "1.5 kohm"},
     "severe": {"coupling.far_word_line": "55 aF", "wires.switch_resistance": "6 kohm"},
 }
-"""What differs from the built-in design, whose floating gates reach under the word line of their mirror partner (55 aF):
-mild ones do so half as far, severe ones reach as far under the word line of the other neighbour, too; and the switch of
-each column."""
+"""What differs from the built-in design, whose floating gates reach under the word line of their mirror partner
+(55 aF): mild ones do so a third as far, severe ones reach as far under the word line of the other neighbour, too; and
+the switch of each column."""
 
 
 @dataclass(frozen=True)

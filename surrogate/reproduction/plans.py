@@ -20,8 +20,8 @@ _RETRAINING = {
         augmentation=Augmentation(shift=2),
     ),
     "vgg": TrainingRecipe(
-        epochs=4, batch=128, optimiser=Adam(rate=1e-3), schedule=OneCycle(warmup=0.2), label_smoothing=0.05,
-        augmentation=Augmentation(flip=True, shift=2),
+        epochs=6, epoch_images=10_000, batch=64, optimiser=Adam(rate=5e-4), schedule=OneCycle(warmup=0.2),
+        label_smoothing=0.05, augmentation=Augmentation(flip=True, shift=2),
     ),
     "digits": TrainingRecipe(epochs=12, batch=64, optimiser=Adam(rate=4e-3)),
 }  # fmt: skip

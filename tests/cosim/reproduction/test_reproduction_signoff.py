@@ -18,6 +18,7 @@ from cosim.folders import read_json
 from cosim.plan import PlanSize, standard_plan
 from cosim.programming import read_curve
 from cosim.reproduction.layouts import LAYOUTS, design_of
+from cosim.reproduction.run import Reproduction
 from cosim.reproduction.sampled import Sample, _disturbed, _inputs, _sample, sampled_sign_off
 from cosim.reproduction.signoff import Arrays, sign_off
 from cosim.reproduction.table import add_rows, markdown
@@ -142,6 +143,14 @@ def test_errors_found_move_the_outputs_by_what_their_charge_is_worth(network, im
 
 def test_layouts_differ_from_the_default_and_from_each_other():
     assert len({design_of(name).hash for name in (*LAYOUTS, "default")}) == 3
+
+
+def test_a_row_names_the_command_that_makes_it():
+    job = Reproduction("mlp", Path("runs"), seeds=2, images=0, sample=50, quick=True)
+    assert job.command("mild") == "scripts/reproduce_mlp --layouts mild --images 0 --sample 50 --seeds 2 --quick"
+    assert Reproduction("vgg", Path("runs"), images=10).command("a.yaml") == (
+        "scripts/reproduce_vgg --layouts a.yaml --images 10"
+    )
 
 
 def test_rows_of_a_table_replace_their_like(tmp_path):
