@@ -12,7 +12,7 @@ QUICK_TRAIN, QUICK_TEST = 2000, 500
 
 _RETRAINING = {
     "mlp": TrainingRecipe(
-        epochs=20, batch=128, optimiser=AdamW(rate=4e-3, weight_decay=0.1), schedule=OneCycle(warmup=0.2),
+        epochs=30, batch=128, optimiser=AdamW(rate=4e-3, weight_decay=0.05), schedule=OneCycle(warmup=0.2),
         label_smoothing=0.05,
     ),
     "lenet5": TrainingRecipe(
