@@ -25,9 +25,10 @@ TIMES = "times.json"
 
 LAYOUTS: Mapping[str, Mapping[str, str]] = {
     "mild": {"coupling.near_word_line": "25 aF", "wires.switch_resistance": "1.5 kohm"},
-    "severe": {"coupling.near_word_line": "90 aF", "wires.switch_resistance": "6 kohm"},
+    "severe": {"coupling.far_word_line": "55 aF", "wires.switch_resistance": "6 kohm"},
 }
-"""What differs from the built-in design: how far floating gates reach under the word line of their mirror partner, and
+"""What differs from the built-in design, whose floating gates reach under the word line of their mirror partner
+(55 aF): mild ones do so a third as far, severe ones reach as far under the word line of the other neighbour, too; and
 the switch of each column."""
 
 
@@ -51,7 +52,9 @@ def design_of(name: str) -> Design:
 def simulated(name: str, folder: Path, stages: Stages, workers: int | None = None) -> SimulatedLayout:
     """The layout ``name`` with its surrogate, fitted and cross-validated in ``folder``; one that lies there is used.
 
-    Arrays have the design's size. Raises :class:`InputError` where the surrogate fails its cross-validation.
+    Arrays have the design's size. Each output of a layer has a largest weight of its own, so that its cells take the
+    whole range of currents: large ones lose the least to crosstalk. Raises :class:`InputError` where the surrogate
+    fails its cross-validation.
     """
     design = design_of(name)
     clock = Clock()
@@ -67,7 +70,7 @@ def simulated(name: str, folder: Path, stages: Stages, workers: int | None = Non
         raise InputError(f"layout {name}: {error}") from None
     currents = CurrentRange(design.weights.current_min, design.weights.current_max)
     columns = design.array.columns // 2 * 2
-    settings = LayerSettings(design.array.rows, columns, design.read.bits, currents)
+    settings = LayerSettings(design.array.rows, columns, design.read.bits, currents, span="column")
     return SimulatedLayout(Layout(design.name, surrogate, settings), design, _seconds(folder / TIMES))
 
 

@@ -53,6 +53,12 @@ class Reproduction:
         """Name of its row and of its folder inside ``folder``."""
         return f"{self.name}-quick" if self.quick else self.name
 
+    def command(self, layout: str) -> str:
+        """What makes the row of one of :attr:`layouts`, but for folders and numbers of processes."""
+        signed = f"--images {self.images}" if self.images else f"--images 0 --sample {self.sample}"
+        seeds = f" --seeds {self.seeds}" if self.seeds != Reproduction.seeds else ""
+        return f"scripts/reproduce_{self.name} --layouts {layout} {signed}{seeds}{' --quick' * self.quick}"
+
 
 def reproduce(job: Reproduction, stages: Stages) -> list[dict[str, Any]]:
     """Run the comparison and return its rows, which are also put into the table of ``job.folder``. Interrupted or
@@ -69,7 +75,7 @@ def reproduce(job: Reproduction, stages: Stages) -> list[dict[str, Any]]:
         with stages.stage(f"{job.variant} on {name}"):
             compared = [compare(run, place.layout, stages.console.print) for run in runs]
         signed = _signed_off(job, place, compared[0], data, stages) if job.images or job.sample else None
-        rows.append(_row(job, place, data, compared, signed))
+        rows.append(_row(job, name, place, data, compared, signed))
         add_rows(job.folder, rows)
     return rows
 
@@ -98,7 +104,12 @@ def _signed_off(
 
 
 def _row(
-    job: Reproduction, place: SimulatedLayout, data: DataSet, compared: list[Compared], signed: dict[str, Any] | None
+    job: Reproduction,
+    layout: str,
+    place: SimulatedLayout,
+    data: DataSet,
+    compared: list[Compared],
+    signed: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """One row of the table; its wall time is that of all trainings, campaign, fit and sign-off, whenever they ran."""
     wall_s = sum(sum(c.seconds.values()) for c in compared) + place.seconds + (signed["wall_s"] if signed else 0.0)
@@ -114,7 +125,7 @@ def _row(
         "surrogate_s": place.seconds, "signoff": signed, "seeds": [c.seed for c in compared], "wall_s": wall_s,
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores", "device": job.device,
         "threads": torch.get_num_threads(), "torch": torch.__version__, "code_version": code_version(),
-        "command": f"scripts/reproduce_{job.name}",
+        "command": job.command(layout),
     }  # fmt: skip
 
 

@@ -41,11 +41,13 @@ class Arrays:
 
 @dataclass
 class Comparison:
-    """Charges [k, M] C in SPICE and as the surrogate predicts them for the same inputs, layer by layer."""
+    """Charges [k, M] C in SPICE and as the surrogate predicts them for the same inputs, layer by layer; equal VMMs
+    (the same array, the same pulse widths) are ``simulated`` once."""
 
     truth: dict[str, Array] = field(default_factory=dict)
     predicted: dict[str, Array] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
+    simulated: dict[str, int] = field(default_factory=dict)
 
     def ser(self, name: str) -> float:
         """SER of the charges of the layer ``name``, dB."""
@@ -77,7 +79,7 @@ def sign_off(arrays: Arrays, network: nn.Module, images: Images, known_accuracy:
     right, foreseen = seen == images.labels, expected == images.labels
     gained, lost, count = int((right & ~foreseen).sum()), int((~right & foreseen).sum()), len(images)
     return {
-        "images": count, "vmms": sum(map(len, found.truth.values())),
+        "images": count, "vmms": sum(map(len, found.truth.values())), "simulated_vmms": sum(found.simulated.values()),
         "class_agreement": asdict(share_bounds(int((seen == expected).sum()), count)),
         "accuracy_spice": float(right.double().mean()), "accuracy_surrogate": float(foreseen.double().mean()),
         "accuracy_of_all_surrogate": known_accuracy,
@@ -116,18 +118,18 @@ def _charges(
     top = 2**settings.bits - 1
     codes = np.round(widths.double().numpy() * top)
     duration = np.repeat((codes / top * design.read.t_max)[..., None, :], c, axis=-2).reshape(-1, settings.rows)
-    vmms = len(duration) // (g * r * c)
+    array = np.tile(np.arange(g * r * c), len(duration) // (g * r * c))
     tile = design.resized(settings.rows, settings.columns)
     data = simulate_many(
-        tile, volts, duration, np.tile(np.arange(g * r * c), vmms), arrays.engine, arrays.folder / name,
-        arrays.workers, arrays.progress,
-    )  # fmt: skip
+        tile, volts, duration, array, arrays.engine, arrays.folder / name, arrays.workers, arrays.progress
+    )
     save_dataset(data, arrays.folder / name / "data.h5")
     scale = surrogate.current_scale * surrogate.time_scale
     predicted = layer.column_charges(widths, states)
     found.truth[name] = data.charge
     found.predicted[name] = predicted.double().flatten(0, -2).numpy() * scale
     found.hashes[f"layer_{name}"] = data.hash
+    found.simulated[name] = len(np.unique(np.column_stack([array, duration]), axis=0))
     return torch.from_numpy(data.charge / scale).reshape(predicted.shape)
 
 

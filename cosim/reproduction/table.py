@@ -54,7 +54,7 @@ def _cells(row: Row) -> list[str]:
         cells.append(_interval(signed["accuracy_of_all_spice"]))
         agreement = signed.get("class_agreement")
         cells.append(f"{_interval(agreement)}, {signed['images']} images" if agreement else "sampled")
-        cells.append(f"{signed['ser_db']:.1f} dB, {signed['vmms']} VMMs")
+        cells.append(f"{signed['ser_db']:.1f} dB, {signed['vmms']:,} VMMs")
     return [*cells, str(len(row["seeds"])), f"{row['machine']}, {row['device']}, {row['wall_s']:.0f} s"]
 
 

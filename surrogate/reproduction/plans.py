@@ -12,16 +12,16 @@ QUICK_TRAIN, QUICK_TEST = 2000, 500
 
 _RETRAINING = {
     "mlp": TrainingRecipe(
-        epochs=10, batch=128, optimiser=AdamW(rate=4e-3, weight_decay=0.2), schedule=OneCycle(warmup=0.2),
+        epochs=30, batch=128, optimiser=AdamW(rate=4e-3, weight_decay=0.05), schedule=OneCycle(warmup=0.2),
         label_smoothing=0.05,
     ),
     "lenet5": TrainingRecipe(
-        epochs=3, batch=64, optimiser=Adam(rate=1e-3), schedule=OneCycle(warmup=0.2),
+        epochs=5, epoch_images=20_000, batch=64, optimiser=Adam(rate=2e-3), schedule=OneCycle(warmup=0.2),
         augmentation=Augmentation(shift=2),
     ),
     "vgg": TrainingRecipe(
-        epochs=4, batch=128, optimiser=Adam(rate=1e-3), schedule=OneCycle(warmup=0.2), label_smoothing=0.05,
-        augmentation=Augmentation(flip=True, shift=2),
+        epochs=6, epoch_images=10_000, batch=64, optimiser=Adam(rate=5e-4), schedule=OneCycle(warmup=0.2),
+        label_smoothing=0.05, augmentation=Augmentation(flip=True, shift=2),
     ),
     "digits": TrainingRecipe(epochs=12, batch=64, optimiser=Adam(rate=4e-3)),
 }  # fmt: skip

@@ -76,10 +76,13 @@ class TrainingRecipe(_Strict):
     ``validation`` images of the training set are held out: the best epoch is chosen by them, never by the test set;
     with 0 the last epoch is the best. ``weight_noise`` is the standard deviation of the relative Gaussian noise that
     every weight is given anew at each step (0: none). ``precision`` bfloat16 runs matrix products in it (autocast).
+    ``epoch_images`` of the training images, drawn anew for each, make an epoch (None: all): for networks whose images
+    are dear.
     """
 
     epochs: Annotated[int, Field(ge=1, le=10_000)]
     batch: Count = 64
+    epoch_images: Count | None = None
     validation: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     optimiser: Annotated[Sgd | Adam | AdamW, Field(discriminator="kind")]
     schedule: Annotated[Constant | Cosine | OneCycle, Field(discriminator="kind")] = Cosine()

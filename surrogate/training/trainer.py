@@ -74,7 +74,8 @@ class Trainer:
         self.split, self.recipe, self.device, self._seed = split, recipe, torch.device(device), seed
         self._forward = forward or (with_weight_noise(recipe.weight_noise) if recipe.weight_noise else as_it_is)
         self._pixels, self._labels = split.train.pixels.to(device), split.train.labels.to(device)
-        self.steps_per_epoch = -(-len(split.train) // recipe.batch)
+        self._epoch_images = min(len(split.train), recipe.epoch_images or len(split.train))
+        self.steps_per_epoch = -(-self._epoch_images // recipe.batch)
         self.optimiser = make_optimiser(recipe.optimiser, self.network)
         self.schedule = make_schedule(recipe.schedule, self.optimiser, recipe.epochs * self.steps_per_epoch)
         self._order_generator = Generator().manual_seed(seed)
@@ -100,7 +101,8 @@ class Trainer:
         self._loss = torch.zeros((), dtype=torch.float64, device=self.device)
         self._right = torch.zeros((), dtype=torch.int64, device=self.device)
         self._epoch_start = self._order_generator.get_state()
-        self._order = torch.randperm(len(self._labels), generator=self._order_generator)
+        order = torch.randperm(len(self._labels), generator=self._order_generator)
+        self._order = order[: self._epoch_images]
         self.network.train()
 
     def step(self) -> None:
@@ -129,7 +131,7 @@ class Trainer:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16")
 
     def _end_epoch(self) -> None:
-        count = len(self._labels)
+        count = self._epoch_images
         loss = float(self._loss) / count
         if not np.isfinite(loss):
             raise InputError(f"training.optimiser.rate: the loss is {loss} in epoch {len(self.curve) + 1}: lower it")

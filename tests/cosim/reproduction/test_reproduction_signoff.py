@@ -18,6 +18,7 @@ from cosim.folders import read_json
 from cosim.plan import PlanSize, standard_plan
 from cosim.programming import read_curve
 from cosim.reproduction.layouts import LAYOUTS, design_of
+from cosim.reproduction.run import Reproduction
 from cosim.reproduction.sampled import Sample, _disturbed, _inputs, _sample, sampled_sign_off
 from cosim.reproduction.signoff import Arrays, sign_off
 from cosim.reproduction.table import add_rows, markdown
@@ -75,7 +76,14 @@ def test_charges_in_spice_are_those_predicted(signed):
 
 
 def test_every_array_vmm_is_counted(signed):
-    assert signed["vmms"] == 2 * (4 * 2 + 3)
+    assert signed["vmms"] == signed["simulated_vmms"] == 2 * (4 * 2 + 3)
+
+
+def test_equal_vmms_are_simulated_once(arrays, network, images):
+    twice = Images(images.pixels[[0, 1, 0]], images.labels[[0, 1, 0]], "three", images.classes)
+    found = sign_off(arrays, network, twice, 0.5)
+    assert found["vmms"] == 3 * 11 and found["simulated_vmms"] == 2 * 11
+    assert found["spice_class"][0] == found["spice_class"][2]
 
 
 def test_bounds_hold_the_estimate(signed):
@@ -135,6 +143,14 @@ def test_errors_found_move_the_outputs_by_what_their_charge_is_worth(network, im
 
 def test_layouts_differ_from_the_default_and_from_each_other():
     assert len({design_of(name).hash for name in (*LAYOUTS, "default")}) == 3
+
+
+def test_a_row_names_the_command_that_makes_it():
+    job = Reproduction("mlp", Path("runs"), seeds=2, images=0, sample=50, quick=True)
+    assert job.command("mild") == "scripts/reproduce_mlp --layouts mild --images 0 --sample 50 --seeds 2 --quick"
+    assert Reproduction("vgg", Path("runs"), images=10).command("a.yaml") == (
+        "scripts/reproduce_vgg --layouts a.yaml --images 10"
+    )
 
 
 def test_rows_of_a_table_replace_their_like(tmp_path):

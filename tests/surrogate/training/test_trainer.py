@@ -71,6 +71,32 @@ def test_a_state_taken_anywhere_leads_to_the_same_bits(steps):
     assert all(torch.equal(whole.best[key], second.best[key]) for key in whole.best)
 
 
+def test_an_epoch_of_some_images_draws_others_each_time_and_goes_on_to_the_same_bits():
+    seen = []
+
+    def watching(network, pixels, generator):
+        seen.append(pixels.detach().clone())
+        return network(pixels)
+
+    chosen = PLAIN.model_copy(update={"epoch_images": 40})
+    split = held_out(images(150, 0), 0)
+    whole = Trainer(dropping(), split, chosen, 2, forward=watching)
+    whole.run()
+    assert [len(some) for some in seen] == [32, 8] * 3 and len(whole.curve) == 3
+    first, second = (torch.cat(seen[k : k + 2]).flatten(1) for k in (0, 2))
+    assert len(first.unique(dim=0)) == 40 and len(torch.cat([first, second]).unique(dim=0)) > 60
+    begun, again = (Trainer(dropping(seed), split, chosen, 2) for seed in (0, 9))
+    with begun.own_generators():
+        for _ in range(3):
+            begun.step()
+        state = copy.deepcopy(begun.state())
+    with again.own_generators():
+        again.load_state(state)
+        while not again.finished:
+            again.step()
+    assert torch.equal(weights(whole.network), weights(again.network)) and whole.curve == again.curve
+
+
 def test_held_out_images_are_never_trained_on_and_the_same_for_all():
     split = held_out(images(60, 0), 15)
     again = held_out(images(60, 0), 15)
