@@ -10,6 +10,7 @@ from torch import Tensor
 
 from surrogate.analog.weights.integers import rounded
 from surrogate.analog.weights.ranges import RangeRule
+from surrogate.fast.pairs import columns_apart
 
 
 class Converter(BaseModel):
@@ -26,13 +27,12 @@ class Converter(BaseModel):
     """by how much the range is larger"""
 
     def given(self, charge: Tensor) -> Tensor:
-        """What converters are given of ``charge`` [..., M]: itself, or each pair's difference in place of its first
-        column, nothing in place of its second."""
-        if self.of == "column":
-            return charge
-        pairs = charge.unflatten(-1, (-1, 2))
-        difference = pairs[..., 0] - pairs[..., 1]
-        return torch.stack([difference, torch.zeros_like(difference)], dim=-1).flatten(-2)
+        """What converters are given of ``charge`` [..., M]: itself, or the pairs' differences [..., M/2]."""
+        return charge if self.of == "column" else columns_apart(charge)
+
+    def columns(self, shown: Tensor) -> Tensor:
+        """Columns [..., M] of which :meth:`given` makes ``shown``: of a pair, all of its difference is the first."""
+        return shown if self.of == "column" else torch.stack([shown, torch.zeros_like(shown)], dim=-1).flatten(-2)
 
     def steps(self, bits: int) -> int:
         """Steps of the range, of one sign, that ``bits`` tell apart."""

@@ -52,6 +52,8 @@ class AnalogLayer(nn.Module):
         if not 0 < float(weight.abs().amax()) < float("inf"):
             raise InputError("weights: all zero or not finite: give a trained layer")
         outputs, encoding = weight.shape[0], arrays.encoding
+        for effect in settings.effects:
+            effect.check(settings.currents, arrays.surrogate)
         self.arrays, self.settings = arrays, settings
         self.tiling = Tiling(
             weight[0].numel(), outputs // groups, groups, settings.rows, settings.columns,
@@ -221,10 +223,10 @@ class AnalogLayer(nn.Module):
         full, converter, bits = self.converter_range, self.settings.converter, self.settings.converter_bits
         if full is None or bits is None:
             return charge
-        given = converter.given(charge)
-        if not bool(torch.isfinite(full)):
-            return given
-        return full * converter.codes(ways.disturbed_codes(given / full, self.settings, generator), bits)
+        shown = converter.given(charge)
+        if bool(torch.isfinite(full)):
+            shown = full * converter.codes(ways.disturbed_codes(shown / full, self.settings, generator), bits)
+        return converter.columns(shown)
 
     def forward(self, x: Tensor) -> Tensor:
         """The layer's output for ``x``, both shaped as the digital layer's."""

@@ -38,9 +38,10 @@ def sums(layer: AnalogLayer, images: Tensor, cells: Cells) -> Tensor:
 
 def sums_of_weights(layer: AnalogLayer) -> Tensor:
     """What ideal arrays show [out] when all rows are active for t_max (:meth:`AnalogLayer.summed`)."""
-    charge = layer.wanted_currents() / layer.arrays.surrogate.current_scale
-    rows = charge.new_full(charge.shape[:2], float(layer.tiling.used_rows))
-    return layer.summed(charge.sum(-2), rows)
+    current = layer.wanted_currents() / layer.arrays.surrogate.current_scale
+    active = layer.tiling.split_rows(current.new_ones(layer.tiling.fan_in))
+    charge = torch.einsum("grcnu,rn->grcu", current, active)
+    return layer.summed(charge, active.sum(-1).expand(charge.shape[:2]))
 
 
 def disturbed_codes(code: Tensor, settings: LayerSettings, generator: Generator | None) -> Tensor:

@@ -20,6 +20,7 @@ import torch
 from torch import Generator, Tensor
 
 from surrogate.errors import InputError
+from surrogate.mapping import CurrentRange
 from surrogate.surrogate import Surrogate
 
 
@@ -45,6 +46,10 @@ class Read:
 
 class Effect:
     """Something that the hardware does; see the module's title."""
+
+    def check(self, currents: CurrentRange, surrogate: Surrogate) -> None:
+        """Raise :class:`InputError` where it contradicts cells of ``currents`` or arrays of ``surrogate``: noise above
+        their range, or an effect that such cells do not have."""
 
 
 class OnCurrents(Effect, ABC):
