@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,7 +73,8 @@ def _key(content: Any, location: tuple[int | str, ...]) -> list[str]:
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML without aliases, which could blow up, and without repeated keys, of which one would be lost."""
+    """Safe YAML without aliases, which could blow up, and without repeated keys, of which one would be lost; 1e-9 is a
+    number, as in YAML 1.2."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
@@ -85,3 +87,8 @@ class _Loader(yaml.SafeLoader):
             if isinstance(key, (dict, list)) or keys.count(key) > 1:
                 raise yaml.YAMLError(f"key {str(key)[:40]} in line {node.start_mark.line + 1} twice or no name")
         return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(?:\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+0123456789.")
+)
