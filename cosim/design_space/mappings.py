@@ -39,9 +39,10 @@ SIZES: dict[str, tuple[float, ...]] = {
 PAIRS = "differential, converter of pairs"
 """The differential system with one converter a pair, for its difference; else each column has one."""
 
-CALIBRATION = 128
+CALIBRATION = 64
 """Training images that ranges of inputs and converters are calibrated on."""
-BATCH = 500
+BATCH, BATCH_OF_WIRES = 50, 500
+"""Images at a time: few stay in the cache, but the matrices of arrays with wires are computed for each."""
 CONVERTER_SHARE = 0.5
 """Share of the images that converters are judged on, which see every charge."""
 
@@ -116,7 +117,7 @@ def evaluate(point: Point, given: Given) -> dict[str, Any]:
     if first + point.images > len(given.test):
         raise InputError(f"images {point.images}: {point.seed + 1} times as many test images are needed: use fewer")
     images = given.test.chosen(torch.arange(first, first + point.images))
-    accuracy = accuracy_of(chip, images, BATCH)
+    accuracy = accuracy_of(chip, images, BATCH_OF_WIRES if point.effect == WIRES else BATCH)
     return {**asdict(point), "accuracy": accuracy, "cpu_s": time.process_time() - began}
 
 
