@@ -31,15 +31,15 @@ SIZES: dict[str, tuple[float, ...]] = {
     NOTHING: (0.0,),
     INDEPENDENT: (0.005, 0.01, 0.02, 0.04),
     PROPORTIONAL: (0.05, 0.1, 0.2, 0.4),
-    CONVERTER: (8, 7, 6, 5),
-    WIRES: (2.0, 6.0, 20.0, 60.0),
+    CONVERTER: (8, 6, 5),
+    WIRES: (2.0, 10.0, 50.0),
 }
 """Sizes of the effects: errors of the largest current or of the cell's own, bits, Ω a segment of word and bit line."""
 
 PAIRS = "differential, converter of pairs"
 """The differential system with one converter a pair, for its difference; else each column has one."""
 
-CALIBRATION = 64
+CALIBRATION = 32
 """Training images that ranges of inputs and converters are calibrated on."""
 BATCH, BATCH_OF_WIRES = 50, 500
 """Images at a time: few stay in the cache, but the matrices of arrays with wires are computed for each."""
@@ -80,11 +80,11 @@ def points(images: int, seeds: int, sizes: int | None = None) -> list[Point]:
 
 
 def _points(images: int, seeds: int, sizes: int | None) -> Iterator[Point]:
-    for effect, all_sizes in SIZES.items():
-        for system in (*SYSTEMS, PAIRS) if effect == CONVERTER else SYSTEMS:
-            for size in all_sizes[:sizes]:
-                for seed in range(seeds):
-                    count = max(1, round(CONVERTER_SHARE * images)) if effect == CONVERTER else images
+    for seed in range(seeds):
+        for effect, all_sizes in SIZES.items():
+            count = max(1, round(CONVERTER_SHARE * images)) if effect == CONVERTER else images
+            for system in (*SYSTEMS, PAIRS) if effect == CONVERTER else SYSTEMS:
+                for size in all_sizes[:sizes]:
                     yield Point(effect, system, size, seed, count)
 
 
