@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from surrogate.analog.convert import analog_layers, to_digital
+from surrogate.analog.convert import analog_layers, folded, to_digital
 from surrogate.analog.layers import AnalogLayer, AnalogLinear
 from surrogate.analog.programming import deployed
 from surrogate.analog.pulses import input_range
@@ -42,12 +42,12 @@ def calibrate(model: nn.Module, inputs: Tensor, reference: nn.Module | None = No
     ``model`` by ``inputs`` (as the model takes them, a few hundred).
 
     Gain and offset of each output are the regression of the outputs of ``reference``, a digital network with the same
-    layers by name, on those of the analog layer; by default that is :func:`to_digital` of the model. All outputs of its
-    layers for all ``inputs`` are held in memory. Raises :class:`InputError` where a layer's inputs are negative
+    layers by name (batch norms behind them are folded as :func:`~surrogate.analog.convert.convert` does), on those of
+    the analog layer; by default that is :func:`to_digital` of the model. All outputs of its layers for all ``inputs`` are held in memory. Raises :class:`InputError` where a layer's inputs are negative
     but its settings take them as unsigned, and where a layer is called more than once or not at all.
     """
     layers = analog_layers(model)
-    shown = observed(reference or to_digital(model), layers, inputs)
+    shown = observed(_digital(model, layers, reference), layers, inputs)
     if ranges:
         _set_input_ranges(layers, shown)
     _reset(layers)
@@ -59,10 +59,14 @@ def calibrate(model: nn.Module, inputs: Tensor, reference: nn.Module | None = No
 def calibrate_ranges(model: nn.Module, inputs: Tensor, reference: nn.Module | None = None) -> None:
     """As :func:`calibrate`, but gains of 1 and offsets of 0: outputs are what the mapping says that charges mean."""
     layers = analog_layers(model)
-    _set_input_ranges(layers, observed(reference or to_digital(model), layers, inputs))
+    _set_input_ranges(layers, observed(_digital(model, layers, reference), layers, inputs))
     _reset(layers)
     if any(layer.converter_range is not None for layer in layers.values()):
         _run(model, inputs, layers, {})
+
+
+def _digital(model: nn.Module, layers: dict[str, AnalogLayer], reference: nn.Module | None) -> nn.Module:
+    return to_digital(model) if reference is None else folded(reference, layers.__contains__)
 
 
 def _set_input_ranges(layers: dict[str, AnalogLayer], shown: dict[str, Shown]) -> None:

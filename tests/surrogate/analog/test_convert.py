@@ -178,6 +178,17 @@ def test_calibration_lowers_the_error():
     assert first < (model(x).detach() - wanted).square().mean()
 
 
+def test_a_reference_may_have_its_batch_norms():
+    """The network that was converted calibrates its twin as the folded one does."""
+    x = images(24, 2, 8, 8)
+    twins = [analog(), analog()]
+    for twin, reference in zip(twins, (network(), folded(network())), strict=True):
+        calibrate(twin, x, reference=reference)
+    assert torch.equal(twins[0](x), twins[1](x))
+    wanted = network()(x)
+    assert (twins[0](x) - wanted).std() < 0.5 * wanted.std()
+
+
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
