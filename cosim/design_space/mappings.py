@@ -161,7 +161,8 @@ def _one(point: Point, folder: Path) -> dict[str, Any]:
         assert _loaded is not None
         return evaluate(point, _loaded)
 
-    depends = {**asdict(point), "hardware": point.hardware().model_dump(mode="json"), "version": VERSION}
+    recipe = point.hardware().model_dump(mode="json", exclude_defaults=True)
+    depends = {**asdict(point), "hardware": recipe, "version": VERSION}
     return kept(folder / f"{point.name}.json", depends, compute)
 
 
