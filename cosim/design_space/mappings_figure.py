@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from cosim.design_space.mappings import CONVERTER, INDEPENDENT, NOTHING, PAIRS, PROPORTIONAL, WIRES
+from cosim.design_space.mappings import CONVERTER, INDEPENDENT, NOTHING, PAIRS, PROPORTIONAL, SIZES, WIRES
 from cosim.design_space.mappings_table import Row
 from cosim.design_space.systems import SYSTEMS
 from cosim.figures.style import BLUE, GREEN, ORANGE, PURPLE, RED, SKY, drawing
@@ -42,7 +42,11 @@ def draw(table: list[Row], baseline: float, path: Path) -> None:
                     label=system,
                 )  # fmt: skip
             if effect == WIRES:
-                axes.set_xscale("symlog", linthresh=2)
+                axes.set_xscale("symlog", linthresh=SIZES[WIRES][0])
+                axes.set_xticks([0, *SIZES[WIRES]], [f"{size:g}" for size in (0, *SIZES[WIRES])])
+                axes.minorticks_off()
+            if effect == CONVERTER:
+                axes.set_xticks(SIZES[CONVERTER])
             axes.axhline(100 * baseline, color="#8A8F98", linewidth=0.8)
             axes.set(title=title, xlabel=label, ylabel="accuracy, %", ylim=(0, 100))
         figure.legend(known.values(), known.keys(), loc="outside lower center", ncols=4)
