@@ -51,6 +51,9 @@ class InverseCurve:
         log_current = torch.log(current * surrogate.current_scale)
         if bool((log_current.diff() <= 0).any()):
             raise InputError("surrogate: its cell curve is not monotone over the domain: fit it to more data")
+        least = torch.searchsorted(state, torch.tensor(domain.state_min, dtype=torch.float64))
+        self.least = float(torch.exp(log_current[least]))
+        """current of the least conducting cell of the domain, A"""
         for value in (currents.low, currents.high):
             if not float(log_current[0]) <= float(torch.log(torch.tensor(value))) <= float(log_current[-1]):
                 raise InputError(f"weights: current {value:g} A is outside the surrogate's domain: narrow the range")
@@ -59,9 +62,6 @@ class InverseCurve:
         self.edge = array_edge(p, rows)
         self.special_rows = ((self.edge.shift != 0) | (self.edge.fall != 0)).nonzero().flatten()
         self.curve = Curve(self._inside, *log_current[[0, -1]].exp().tolist())
-        least = torch.searchsorted(state, torch.tensor(domain.state_min, dtype=torch.float64))
-        self.least = float(torch.exp(log_current[least]))
-        """current of the least conducting cell of the domain, A"""
 
     def __call__(self, current: Tensor) -> Tensor:
         """States [..., n, M] of target ``current`` [..., n, M] A on the first n rows, in its dtype, corrected at the
