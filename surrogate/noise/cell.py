@@ -42,7 +42,8 @@ class CellNoise:
         if self.channel is not None:
             total = total + _summed(width / 2, self.channel.density(current))
         if self.flicker is not None and self.calibration is not None:
-            total = total + _summed(time_factor(width, self.calibration), self.flicker.coefficient(current))
+            factor = time_factor(width, self.calibration, self.flicker.slope)
+            total = total + _summed(factor, self.flicker.coefficient(current))
         if self.telegraph is not None:
             jump = (self.telegraph.amplitude * current).square()
             total = total + _summed(self.telegraph.time_factor(width), jump)
