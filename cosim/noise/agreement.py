@@ -32,21 +32,26 @@ class Agreement:
     what: str
     found: float
     error: float
-    """standard error of ``found``, from how it differs between columns"""
+    """relative standard error of ``found``, from how it differs between columns"""
     expected: float
     share: float = 1.0
     """of the closed form's noise that ngspice's generator delivers (``cosim.noise.generator``)"""
 
     @property
+    def ratio(self) -> float:
+        """What was found over what was injected."""
+        return self.found / (self.share * self.expected)
+
+    @property
     def passed(self) -> bool:
         """Whether chance and the sources' own steps explain the difference."""
-        injected = self.share * self.expected
-        return abs(self.found - injected) <= BOUND * self.error + DISCRETE * injected
+        return abs(self.ratio - 1) <= BOUND * self.error + DISCRETE
 
 
 def _agreement(what: str, squares: Array, expected: float, share: float = 1.0) -> Agreement:
     """``squares`` [columns], each an estimate of ``expected`` by one column."""
-    return Agreement(what, float(squares.mean()), float(squares.std(ddof=1) / np.sqrt(len(squares))), expected, share)
+    error = float(squares.std(ddof=1) / squares.mean() / np.sqrt(len(squares)))
+    return Agreement(what, float(squares.mean()), error, expected, share)
 
 
 def channel_agreement(design: Design, train: Train, noise: ChannelNoise, engine: Ngspice) -> Agreement:

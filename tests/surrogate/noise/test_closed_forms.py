@@ -103,15 +103,32 @@ def test_contrasts_against_the_spectrum() -> None:
     assert float(found) == pytest.approx(np.trapezoid(power, np.log(frequency)), rel=1e-3)
 
 
-@pytest.mark.parametrize("ratio", [0.2, 1.0, 30.0])
-def test_calibration_constant_against_exact_contrasts(ratio: float) -> None:
+@pytest.mark.parametrize("slope", [0.84, 1.2])
+def test_other_slopes_against_the_spectrum(slope: float) -> None:
+    lag = 5.0
+    found = contrast_variance(torch.tensor([0.0, lag]).double(), torch.tensor([-1.0, 1.0]).double(), 1.0, slope)
+    frequency = np.geomspace(1e-9, 1e4, 1_000_001)
+    power = frequency ** (1 - slope) * np.sinc(frequency) ** 2 * 4 * np.sin(np.pi * frequency * lag) ** 2
+    assert float(found) == pytest.approx(np.trapezoid(power, np.log(frequency)), rel=2e-3)
+
+
+def test_slopes_near_one_go_over_into_the_logarithm() -> None:
+    calibration, width = Calibration(window=0.1, since=10.0), torch.tensor([1e-6, 1e-8, 0.0]).double()
+    exact, near = time_factor(width, calibration), time_factor(width, calibration, 1 + 1e-7)
+    assert torch.allclose(exact, near, rtol=1e-5, atol=0)
+    logarithms = torch.log(10.0 / width[:2]) + calibration.constant
+    assert torch.allclose(exact[:2], width[:2] ** 2 * logarithms, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize(("ratio", "slope"), [(0.2, 1.0), (1.0, 1.0), (30.0, 1.0), (1.0, 0.84)])
+def test_calibration_constant_against_exact_contrasts(ratio: float, slope: float) -> None:
     """A window of readings side by side, then a pause, then the reading."""
     count, since = 800, 800 / ratio
     times = torch.cat([torch.arange(count).double(), torch.tensor([count + since]).double()])
     weights = torch.full((count + 1,), -1 / count, dtype=torch.float64)
     weights[-1] = 1
-    exact = float(contrast_variance(times, weights, 1.0))
-    found = float(time_factor(one(1.0), Calibration(window=count, since=since)))
+    exact = float(contrast_variance(times, weights, 1.0, slope))
+    found = float(time_factor(one(1.0), Calibration(window=count, since=since), slope))
     assert found == pytest.approx(exact, rel=2e-3)
 
 
