@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,6 +18,21 @@ from surrogate.noise.telegraph import TelegraphNoise
 _PARTS: dict[str, Callable[..., object]] = {
     "channel": ChannelNoise, "flicker": FlickerNoise, "telegraph": TelegraphNoise, "calibration": Calibration,
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Term:
+    """Variance of a cell's charge by one kind of noise, ``of_width``(T)·``of_current``(I) C², T in s, I in A; ``slow``
+    noise goes on from one pulse to the next."""
+
+    of_width: Callable[[Tensor], Tensor]
+    of_current: Callable[[Tensor], Tensor]
+    slow: bool
+
+    def common(self, run: float) -> float:
+        """Variance of the mean current over ``run`` s, over ``of_current``: what all pulses of a run share. Pulses of
+        width T differ by of_width(T) − T²·common from pulse to pulse."""
+        return float(self.of_width(torch.tensor(run, dtype=torch.float64))) / run**2 if self.slow else 0.0
 
 
 @dataclass(frozen=True)
@@ -39,15 +55,21 @@ class CellNoise:
         """Variance [..., M] C² of the charges of columns whose cells conduct ``current`` [..., N, M] A for ``width``
         [..., N] s; the differentiable sum of the variances of the cells."""
         total = torch.zeros((), dtype=current.dtype)
-        if self.channel is not None:
-            total = total + _summed(width / 2, self.channel.density(current))
-        if self.flicker is not None and self.calibration is not None:
-            factor = time_factor(width, self.calibration, self.flicker.slope)
-            total = total + _summed(factor, self.flicker.coefficient(current))
-        if self.telegraph is not None:
-            jump = (self.telegraph.amplitude * current).square()
-            total = total + _summed(self.telegraph.time_factor(width), jump)
+        for term in self.terms():
+            total = total + (term.of_width(width)[..., None, :] @ term.of_current(current)).squeeze(-2)
         return total.expand(*width.shape[:-1], current.shape[-1])
+
+    def terms(self) -> list[Term]:
+        """What each kind adds to the variance of a cell's charge: a function of its width times one of its current."""
+        found = []
+        if self.channel is not None:
+            found.append(Term(_half, self.channel.density, slow=False))
+        if self.flicker is not None and self.calibration is not None:
+            in_time = partial(time_factor, calibration=self.calibration, slope=self.flicker.slope)
+            found.append(Term(in_time, self.flicker.coefficient, slow=True))
+        if self.telegraph is not None:
+            found.append(Term(self.telegraph.time_factor, self.telegraph.jump_squared, slow=True))
+        return found
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON; the inverse is :meth:`of`."""
@@ -68,6 +90,5 @@ class CellNoise:
         return CellNoise(**parts)
 
 
-def _summed(factor: Tensor, power: Tensor) -> Tensor:
-    """Σ over rows of ``factor`` [..., N] times ``power`` [..., N, M]."""
-    return (factor[..., None, :] @ power).squeeze(-2)
+def _half(width: Tensor) -> Tensor:
+    return width / 2

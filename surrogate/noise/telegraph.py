@@ -52,9 +52,13 @@ class TelegraphNoise:
         power = self.occupancy_variance * (self.amplitude * current).square()
         return 4 * power * self.relaxation_time / (1 + (2 * math.pi * frequency * self.relaxation_time).square())
 
+    def jump_squared(self, current: Tensor) -> Tensor:
+        """Square of the jump of ``current`` A, A²."""
+        return (self.amplitude * current).square()
+
     def charge_variance(self, current: Tensor, width: Tensor) -> Tensor:
         """Variance of the charge of a pulse of ``width`` s in the steady state, C²."""
-        return (self.amplitude * current).square() * self.time_factor(width)
+        return self.jump_squared(current) * self.time_factor(width)
 
     def time_factor(self, width: Tensor) -> Tensor:
         """2·p(1 − p)·τ²·(T/τ − 1 + exp(−T/τ)) of every ``width`` T, s²: p(1 − p)·T² for pulses far shorter than τ (the
