@@ -84,8 +84,9 @@ def _stage(maps_in: int, maps: int, stride: int) -> nn.Sequential:
 
 
 def load_resnet20(path: Path) -> ResNet20:
-    """The network with the weights of the torch checkpoint ``path`` (key ``state_dict``, names from ``module.`` on), in
-    evaluation mode. Raises :class:`InputError` on files that are missing, foreign or damaged; nothing in them is run."""
+    """The network, in evaluation mode, with the weights of the torch checkpoint ``path`` (key ``state_dict``, names
+    begin with ``module.``). Raises :class:`InputError` on files that are missing, foreign or damaged; nothing in them
+    is run."""
     if not path.is_file():
         raise InputError(f"{path}: no such file: put the published ResNet-20 checkpoint there")
     if path.stat().st_size > MAX_BYTES:

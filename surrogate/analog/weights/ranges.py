@@ -34,7 +34,8 @@ class RangeRule(BaseModel):
 
     def spans(self, size: Tensor, levels: int | None) -> Tensor:
         """Ranges [k] of the sizes [k, n] (not negative) of k sets of values that are rounded to ``levels`` steps of
-        the range; None: not rounded, so that the mean square optimum is the largest size."""
+        the range; 0: only their signs are kept; None: not rounded, so that the mean square optimum is the largest
+        size."""
         largest = size.amax(1)
         if self.by == "max" or (self.by == "mse" and levels is None):
             return largest
@@ -44,6 +45,8 @@ class RangeRule(BaseModel):
             found = torch.quantile(some.float(), self.percentile / 100, dim=1).to(size)
             return torch.where(found > 0, found, largest)
         assert levels is not None
+        if levels == 0:
+            return some.mean(1)
         return _least_error(some, largest, levels)
 
 

@@ -65,5 +65,5 @@ class Weights(BaseModel):
 
     @property
     def steps(self) -> int | None:
-        """Steps that the sizes of weights are rounded to; None: not quantised."""
-        return None if self.bits is None else max(1, 2 ** (self.bits - 1) - 1)
+        """Steps that the sizes of weights are rounded to, 0 for signs alone; None: not quantised."""
+        return None if self.bits is None else 2 ** (self.bits - 1) - 1
