@@ -26,6 +26,7 @@ from surrogate.noise import Calibration, TelegraphNoise
 
 CHECKED_CURRENT = 1e-7
 """Current of the cells whose noise is injected into transients, A, where the design's range holds it."""
+CHARGES = ("signal, fC", "white", "1/f", "traps", "all")
 
 
 def noise(
@@ -99,24 +100,21 @@ def _print(found: Budget, agreements: list[Agreement], console: Console) -> None
 
 
 def _cell_table(cells: list[dict[str, Any]]) -> Table:
-    table = Table("cell", "signal", "white", "1/f", "telegraph", "total", "of signal", "1/f corner", box=None)
+    table = Table("cell, nA", *CHARGES, "share", "1/f corner, kHz", box=None)
     for row in cells[:: max((len(cells) - 1) // 4, 1)]:
-        charges = (row[f"{name}_c"] for name in ("signal", "white", "1/f", "telegraph", "total"))
-        table.add_row(
-            f"{row['current_a'] * 1e9:.3g} nA", *map(_fc, charges),
-            f"{row['total_c'] / row['signal_c']:.2%}", f"{row['corner_hz'] / 1e3:.3g} kHz",
-        )  # fmt: skip
+        share = f"{row['total_c'] / row['signal_c']:.2%}"
+        table.add_row(f"{row['current_a'] * 1e9:.3g}", *_charges(row), share, f"{row['corner_hz'] / 1e3:.3g}")
     return table
 
 
 def _column_table(columns: list[dict[str, Any]], rows: int) -> Table:
-    table = Table(f"{rows} rows", "signal", "white", "1/f", "telegraph", "total", "in steps", "signal/noise", box=None)
+    table = Table(f"{rows} rows, ns", *CHARGES, "steps", "dB", box=None)
     for row in columns:
-        charges = (row[f"{name}_c"] for name in ("signal", "white", "1/f", "telegraph", "total"))
-        decibels = f"{row['signal_over_noise_db']:.1f} dB"
-        table.add_row(f"{row['width_s'] * 1e9:.4g} ns", *map(_fc, charges), f"{row['total_lsb']:.2g}", decibels)
+        steps, decibels = f"{row['total_lsb']:.2g}", f"{row['signal_over_noise_db']:.1f}"
+        table.add_row(f"{row['width_s'] * 1e9:.4g}", *_charges(row), steps, decibels)
     return table
 
 
-def _fc(coulombs: float) -> str:
-    return f"{coulombs * 1e15:.3g} fC"
+def _charges(row: dict[str, Any]) -> list[str]:
+    """Signal and standard deviations in fC."""
+    return [f"{row[f'{name}_c'] * 1e15:.3g}" for name in ("signal", "white", "1/f", "telegraph", "total")]
