@@ -157,17 +157,15 @@ def _disturbed(
 def _disturbing(layer: AnalogLayer, sample: Sample, common: bool, generator: Generator) -> Callable[..., Tensor]:
     surrogate, t = layer.arrays.surrogate, layer.tiling
     error = torch.from_numpy((sample.truth - sample.predicted) / (surrogate.current_scale * surrogate.time_scale))
-    again = error[torch.randint(len(error), (len(error),), generator=generator)]
-    pairs = (again[:, 0::2] - again[:, 1::2]).to(layer.weight.dtype)
-    phases = 2 if layer.settings.signed else 1
+    again = error[torch.randint(len(error), (len(error),), generator=generator)].to(layer.weight.dtype)
     shape = (t.groups, t.row_tiles, t.column_tiles)
-    of_array = torch.randint(len(pairs), (phases, 1, *shape), generator=generator)
+    of_array = torch.randint(len(again), (layer.phases_per_input, 1, *shape), generator=generator)
 
     def hook(_layer: AnalogLayer, given: tuple[Tensor, ...], out: Tensor) -> Tensor:
         vmms = layer.windows().vmms(layer.images(given[0]))
-        drawn = of_array if common else torch.randint(len(pairs), (phases, vmms, *shape), generator=generator)
-        wrong = pairs[drawn].sum(3).flatten(3)[..., : t.fan_out].flatten(2)
-        wrong = (wrong[0] - wrong[1] if phases == 2 else wrong[0]).expand(vmms, -1)
+        own = (layer.phases_per_input, vmms, *shape)
+        drawn = of_array if common else torch.randint(len(again), own, generator=generator)
+        wrong = layer.summed(again[drawn], again.new_zeros(())).expand(-1, vmms, -1)
         shift = layer.scaled(wrong) - layer.scaled(torch.zeros_like(wrong))
         return out + layer.arranged(shift, given[0])
 

@@ -48,14 +48,39 @@ def calibrate(model: nn.Module, inputs: Tensor, reference: nn.Module | None = No
     """
     layers = analog_layers(model)
     shown = observed(reference or to_digital(model), layers, inputs)
-    for name, layer in layers.items():
-        if ranges:
-            with torch.no_grad():
-                layer.input_range.copy_(_input_range(name, layer, shown[name].given))
-        layer.gain.fill_(1.0)
-        layer.offset.zero_()
+    if ranges:
+        _set_input_ranges(layers, shown)
+    _reset(layers)
     hooks = dict[nn.Module, Callable[..., object]]()
     hooks.update((layer, _calibrating(shown.pop(name).out)) for name, layer in layers.items())
+    _run(model, inputs, layers, hooks)
+
+
+def calibrate_ranges(model: nn.Module, inputs: Tensor, reference: nn.Module | None = None) -> None:
+    """As :func:`calibrate`, but gains of 1 and offsets of 0: outputs are what the mapping says that charges mean."""
+    layers = analog_layers(model)
+    _set_input_ranges(layers, observed(reference or to_digital(model), layers, inputs))
+    _reset(layers)
+    if any(layer.converter_range is not None for layer in layers.values()):
+        _run(model, inputs, layers, {})
+
+
+def _set_input_ranges(layers: dict[str, AnalogLayer], shown: dict[str, Shown]) -> None:
+    with torch.no_grad():
+        for name, layer in layers.items():
+            layer.input_range.copy_(_input_range(name, layer, shown[name].given))
+
+
+def _reset(layers: dict[str, AnalogLayer]) -> None:
+    for layer in layers.values():
+        layer.gain.fill_(1.0)
+        layer.offset.zero_()
+
+
+def _run(
+    model: nn.Module, inputs: Tensor, layers: dict[str, AnalogLayer], hooks: dict[nn.Module, Callable[..., object]]
+) -> None:
+    """Run ``inputs`` through ``model``, converters of each layer calibrated before it, ``hooks`` called after it."""
     converters = [m.register_forward_pre_hook(_calibrate_converter) for m in layers.values()]
     try:
         with torch.no_grad(), _evaluated(model), _hooked(hooks):

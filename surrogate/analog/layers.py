@@ -104,10 +104,14 @@ class AnalogLayer(nn.Module):
 
     # inputs
 
+    @property
+    def phases_per_input(self) -> int:
+        """VMMs P that every window takes of each of its arrays."""
+        return 2 if self.settings.signed and self.settings.signed_as == "phases" else 1
+
     def vmms(self, x: Tensor) -> int:
         """Array VMMs that the input ``x`` takes."""
-        phases = 2 if self.settings.signed and self.settings.signed_as == "phases" else 1
-        return phases * self.windows().vmms(self.images(x)) * self.tiling.arrays
+        return self.phases_per_input * self.windows().vmms(self.images(x)) * self.tiling.arrays
 
     def phases(self, images: Tensor) -> Tensor:
         """Pulse widths [P, B, H, W, ch] in 0..1 of ``images`` [B, H, W, ch]; the second of two phases is subtracted."""

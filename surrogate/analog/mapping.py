@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Mapping as Dictionary
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
@@ -123,6 +123,11 @@ class LayerSettings:
         if self.products is not None and not _are_products(self.products):
             raise InputError(f"products {self.products!r}: give [terms, drop terms, slots], drop terms at most terms")
 
+    def as_dict(self) -> dict[str, Any]:
+        """All that decides results, of JSON's types; what is at its default is left out."""
+        given = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
+        return {name: _plain(value) for name, value in given.items()}
+
     def changed(self, changes: Dictionary[str, Any], where: str) -> LayerSettings:
         """These settings with ``changes`` by name; ``where`` names them in errors. Currents may be [low, high]."""
         known = {field.name for field in fields(self)}
@@ -141,6 +146,18 @@ class LayerSettings:
             return replace(self, **given)
         except InputError as error:
             raise InputError(f"{where}: {error}") from None
+
+
+def _plain(value: Any) -> Any:
+    """``value`` of a setting as JSON's types."""
+    if isinstance(value, BaseModel):
+        return value.model_dump()
+    if isinstance(value, Effect):
+        own = {f.name: getattr(value, f.name) for f in fields(value)}  # type: ignore[arg-type]
+        return {"effect": type(value).__name__, **{name: _plain(part) for name, part in own.items()}}
+    if isinstance(value, (list, tuple)):
+        return [_plain(part) for part in value]
+    return asdict(value) if isinstance(value, CurrentRange) else value
 
 
 def _part(part: Part, changes: dict[str, Any], where: str) -> Part:

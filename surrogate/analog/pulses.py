@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from surrogate.analog.weights.integers import Unsigned
+from surrogate.analog.weights.integers import Unsigned, rounded
 from surrogate.analog.weights.ranges import RangeRule, some_of
 from surrogate.errors import InputError
 
@@ -21,8 +21,7 @@ WHOLE_WIDTH = RangeRule(by="percentile", percentile=99.9)
 def pulse_codes(x: Tensor, bits: int) -> Tensor:
     """``x`` in 0..1 rounded to ``bits`` bits (still in 0..1), gradients passed straight through inside the range."""
     top = 2**bits - 1
-    clipped = x.clamp(0, 1)
-    return clipped + (torch.round(clipped * top) / top - clipped).detach()
+    return rounded(x.clamp(0, 1) * top) / top
 
 
 def signed_codes(x: Tensor, bits: int, signed: bool) -> Tensor:

@@ -146,7 +146,7 @@ class SeedRun:
         return self.software
 
     def _layout(self, layout: Layout) -> list[Any]:
-        return [surrogate_hash(layout.surrogate), asdict(replace(layout.settings, products=None))]
+        return [surrogate_hash(layout.surrogate), replace(layout.settings, products=None).as_dict()]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 def rounded(value: Tensor) -> Tensor:
     """``value`` at the nearest whole numbers, its gradient as if it were not rounded (Bengio et al., 2013)."""
-    return torch.round(value).detach() + (value - value.detach())
+    return torch.round(value).detach() + (value - value.detach()) if value.requires_grad else torch.round(value)
 
 
 def signs(weight: Tensor) -> Tensor:

@@ -11,6 +11,8 @@ from torch import Tensor
 SAMPLE = 2**20
 """Values that a range is chosen by, at most, evenly taken from all."""
 
+GOLDEN = (5**0.5 - 1) / 2
+
 CANDIDATES = 64
 """Ranges that the mean square error is computed for, evenly spaced up to the largest value."""
 
@@ -51,8 +53,13 @@ class RangeRule(BaseModel):
 
 
 def some_of(values: Tensor) -> Tensor:
-    """:data:`SAMPLE` of ``values`` [..., n] along the last axis, at most, evenly taken."""
-    return values[..., :: max(1, -(-values.shape[-1] // SAMPLE))]
+    """:data:`SAMPLE` of ``values`` [..., n] along the last axis, at most: spread evenly by multiples of the golden
+    section, as equal steps could meet the same column of every array."""
+    count = values.shape[-1]
+    if count <= SAMPLE:
+        return values
+    index = (torch.arange(SAMPLE, dtype=torch.float64, device=values.device) * GOLDEN).frac() * count
+    return values[..., index.long()]
 
 
 def _least_error(size: Tensor, largest: Tensor, levels: int) -> Tensor:

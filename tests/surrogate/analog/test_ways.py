@@ -1,5 +1,6 @@
 """The ways to a layer's sums agree; zero settings are exact; chips are drawn once, reads anew."""
 
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from surrogate.analog import LayerSettings, Mapping, analog_layers, calibrate, c
 from surrogate.analog.convert import analog_layer
 from surrogate.effects.converters import ConverterOffset, GainError
 from surrogate.effects.effect import OnCharges, normal
-from surrogate.effects.programming import IndependentError, ProportionalError
+from surrogate.effects.programming import IndependentError, ProportionalError, WriteVerify
 from surrogate.effects.pulses import PulseJitter, PulseOffset
 from surrogate.errors import InputError
 from surrogate.mapping import CurrentRange
@@ -210,3 +211,14 @@ def test_slices_that_an_array_cannot_hold_are_refused():
         analog_layer(nn.Linear(4, 3), ideal_arrays(tile), tile)
     with pytest.raises(InputError, match="ConverterOffset: an effect of converters without any"):
         replace(TILE, effects=(ConverterOffset(0.1),))
+
+
+def test_settings_are_told_apart_by_their_plain_values():
+    effects = (WriteVerify(IndependentError(0.02), 0.03), PulseJitter(1e-3))
+    tile = replace(settings(weights={"bits": 7}), effects=effects)
+    told = json.loads(json.dumps(tile.as_dict()))
+    assert told["effects"][0] == {
+        "effect": "WriteVerify", "error": {"effect": "IndependentError", "sigma": 0.02}, "tolerance": 0.03,
+        "attempts": 20,
+    }  # fmt: skip
+    assert told["weights"]["bits"] == 7 and told["currents"] == {"low": 1e-8, "high": 1e-6} and "inputs" not in told

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from surrogate.analog.weights import RangeRule
+from surrogate.analog.weights.ranges import SAMPLE, some_of
 
 
 def normal(*shape):
@@ -42,3 +43,11 @@ def test_signs_alone_are_worth_the_mean_size():
     size = normal(1, 1000).abs()
     assert float(RangeRule(by="mse").spans(size, 0)) == pytest.approx(float(size.mean()))
     assert torch.equal(RangeRule(by="mse").spans(size, None), size.amax(1))
+
+
+@pytest.mark.parametrize("period", [2, 3, 64, 128])
+def test_samples_meet_every_column_alike(period):
+    values = torch.arange(period).repeat(4 * SAMPLE // period + 7)
+    counts = torch.bincount(some_of(values), minlength=period)
+    assert int(counts.sum()) == SAMPLE
+    assert float(counts.max() / counts.min()) < 1.01
