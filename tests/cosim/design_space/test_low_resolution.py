@@ -7,20 +7,21 @@ from pathlib import Path
 
 import pytest
 
+from cosim.design_space.low_resolution import Point, Study, result, run
+from cosim.design_space.low_resolution_cases import CASES, PROGRAMMING_ERROR, Case
+from cosim.design_space.low_resolution_figure import draw
+from cosim.design_space.low_resolution_table import rows, write_table
 from surrogate.errors import InputError
 from surrogate.hardware import Hardware, load_hardware, parse_hardware
-from surrogate.low_resolution.cases import CASES, PROGRAMMING_ERROR, Case
-from surrogate.low_resolution.figure import draw
-from surrogate.low_resolution.run import Point, Study, run
-from surrogate.low_resolution.table import rows, write_table
 from surrogate.training.recipe import Adam, TrainingRecipe
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 BASE = load_hardware(DOCS / "low-resolution.yaml")
+"""The study's own hardware."""
 SMALL = Study(
     BASE,
-    software=TrainingRecipe(epochs=12, batch=32, validation=100, optimiser=Adam(rate=0.003)),
-    retraining=TrainingRecipe(epochs=6, batch=32, validation=100, optimiser=Adam(rate=0.003)),
+    software=TrainingRecipe(epochs=8, batch=32, validation=100, optimiser=Adam(rate=0.004)),
+    retraining=TrainingRecipe(epochs=4, batch=32, validation=100, optimiser=Adam(rate=0.004)),
     calibration=200,
 )
 FINE = Case("bits of both", 8, 8)
@@ -31,7 +32,7 @@ BINARY = Case("bits of both", 1, 1)
 def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:  # type: ignore[type-arg]
     out = tmp_path_factory.mktemp("study")
     points = [Point(case, "digits", 0) for case in (FINE, BINARY)]
-    return out, {point: run(SMALL, point, out, None) for point in points}
+    return out, {point: result(SMALL, point, out, None) for point in points}
 
 
 def test_eight_bits_cost_nothing_and_retraining_recovers_one_bit(found: tuple[Path, dict]) -> None:  # type: ignore[type-arg]
@@ -45,16 +46,26 @@ def test_eight_bits_cost_nothing_and_retraining_recovers_one_bit(found: tuple[Pa
 def test_what_is_done_is_not_done_again_and_what_changed_is(found: tuple[Path, dict]) -> None:  # type: ignore[type-arg]
     out, results = found
     point = Point(BINARY, "digits", 0)
-    assert run(SMALL, point, out, None) == results[point], "with the time that it took at first"
+    assert result(SMALL, point, out, None) == results[point], "with the time that it took at first"
     longer = SMALL.retraining.model_copy(update={"epochs": 1})
-    other = run(Study(BASE, SMALL.software, longer, calibration=200), point, out, None)
+    other = result(Study(BASE, SMALL.software, longer, calibration=200), point, out, None)
     assert other["deployed"] == results[point]["deployed"] and other["cpu_s"] != results[point]["cpu_s"]
+
+
+@pytest.mark.long
+def test_processes_give_the_same_in_the_order_of_the_points(found: tuple[Path, dict]) -> None:  # type: ignore[type-arg]
+    out, results = found
+    wanted, seen = list(reversed(results)), list[int]()
+    again = run(SMALL, wanted, out, None, 1, lambda done, total: seen.append(done))
+    for name in ("software", "deployed", "retrained"):
+        assert [one[name] for one in again] == [results[point][name] for point in wanted]
+    assert seen == [1, 2]
 
 
 def test_table_and_figure(found: tuple[Path, dict], tmp_path: Path) -> None:  # type: ignore[type-arg]
     results = [
-        (Point(point.case, "digits", seed), {**result, "deployed": 0.5 + 0.1 * seed})
-        for point, result in found[1].items()
+        (Point(point.case, "digits", seed), {**accuracies, "deployed": 0.5 + 0.1 * seed})
+        for point, accuracies in found[1].items()
         for seed in (0, 1)
     ]
     table = rows(results)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from cosim.design_space.low_resolution import Point
+from cosim.design_space.low_resolution_cases import Case
 from surrogate.atomic import replacing
-from surrogate.low_resolution.cases import Case
-from surrogate.low_resolution.run import Point
 from surrogate.reproduction.kept import Result
 
 

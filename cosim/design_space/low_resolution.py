@@ -1,20 +1,30 @@
-"""One case and seed: a software network, the same on the hardware, and the same retrained through it."""
+"""What retraining through the hardware recovers of a perceptron on cells and pulses of few bits: one point for each
+case, data set and seed, kept when it is done.
+
+After Obradovic et al., "High-accuracy inference in neuromorphic circuits using hardware-aware training"
+(arXiv:1809.04982). A point is a software network, the same on the hardware, and the same retrained through it.
+"""
 
 from __future__ import annotations
 
+import multiprocessing
 import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
+from cosim.design_space.low_resolution_cases import Case
+from cosim.orphans import end_with_parent
 from surrogate.analog import calibrate, convert, deploy
 from surrogate.data.catalogue import load
 from surrogate.data.images import DataSet
 from surrogate.hardware import Hardware
-from surrogate.low_resolution.cases import Case
 from surrogate.reproduction.kept import Result, digest, kept
 from surrogate.training.evaluation import accuracy_of
 from surrogate.training.recipe import Adam, AdamW, Cosine, MlpRecipe, OneCycle, Recipe, TrainingRecipe
@@ -64,7 +74,7 @@ def images(data: str, folder: Path | None, training_images: int) -> DataSet:
     return DataSet(whole.train.first(training_images), whole.test)
 
 
-def run(study: Study, point: Point, out: Path, data_folder: Path | None) -> Result:
+def result(study: Study, point: Point, out: Path, data_folder: Path | None) -> Result:
     """Accuracies (shares of all test images) of ``point``: ``software``, ``deployed`` on the hardware (each layer's
     gains and offsets calibrated) without and ``retrained`` with training through it; both on the chip that the seed
     draws.
@@ -108,3 +118,29 @@ def _software(study: Study, point: Point, out: Path, data: DataSet) -> tuple[nn.
 
     accuracy = float(kept(folder / "accuracy.json", depends, compute)["accuracy"])
     return load_software(folder / BEST)[0], accuracy
+
+
+def run(
+    study: Study, points: list[Point], out: Path, data_folder: Path | None, workers: int,
+    progress: Callable[[int, int], None],
+) -> list[Result]:  # fmt: skip
+    """Results of all ``points`` in their order, ``workers`` processes at a time. Raises :class:`InputError`,
+    ``OSError``."""
+    found: dict[Point, Result] = {}
+    seeds = {(point.data, point.seed): point for point in reversed(points)}  # these train the software networks
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin) as pool:
+        try:
+            for some in (list(seeds.values()), [point for point in points if point not in seeds.values()]):
+                jobs = {pool.submit(result, study, point, out, data_folder): point for point in some}
+                for job in as_completed(jobs):
+                    found[jobs[job]] = job.result()
+                    progress(len(found), len(points))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return [found[point] for point in points]
+
+
+def _begin() -> None:
+    end_with_parent()
+    torch.set_num_threads(1)

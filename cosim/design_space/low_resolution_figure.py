@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from cosim.design_space.low_resolution_cases import Case
+from cosim.design_space.low_resolution_table import Row
 from surrogate.atomic import replacing
-from surrogate.low_resolution.cases import Case
-from surrogate.low_resolution.table import Row
 
 PANELS: tuple[tuple[str, tuple[str, ...], str, Callable[[Case], float]], ...] = (
     ("bits", ("bits of both", "bits of weights", "bits of activations"), "bits, the others 4",
