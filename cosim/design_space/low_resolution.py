@@ -11,7 +11,7 @@ import multiprocessing
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -75,9 +75,9 @@ def images(data: str, folder: Path | None, training_images: int) -> DataSet:
 
 
 def result(study: Study, point: Point, out: Path, data_folder: Path | None) -> Result:
-    """Accuracies (shares of all test images) of ``point``: ``software``, ``deployed`` on the hardware (each layer's
-    gains and offsets calibrated) without and ``retrained`` with training through it; both on the chip that the seed
-    draws.
+    """Accuracies (shares of all test images) of ``point``: ``software``, ``deployed`` on the hardware without and
+    ``retrained`` with training through it; both on the chip that the seed draws, gains and offsets of each layer's
+    outputs calibrated there.
 
     What is in the folder ``out`` from the same settings is not computed again. Raises :class:`InputError`.
     """
@@ -100,7 +100,12 @@ def result(study: Study, point: Point, out: Path, data_folder: Path | None) -> R
         trainer = Trainer(twin, split, study.retraining, point.seed + RETRAINING_SEED)
         trainer.run()
         twin.load_state_dict(trainer.best)
-        retrained = accuracy_of(deploy(twin, point.seed), data.test)
+        plain = replace(point.case, error=0.0).hardware(study.base)
+        meant = convert(network, plain.arrays(), plain.mapping())
+        meant.load_state_dict(trainer.best)
+        chip = deploy(twin, point.seed)
+        calibrate(chip, few, reference=meant, ranges=False)
+        retrained = accuracy_of(chip, data.test)
         return {"software": software, "deployed": deployed, "retrained": retrained,
                 "cpu_s": time.process_time() - began}  # fmt: skip
 
