@@ -21,7 +21,7 @@ from torch import nn
 
 from cosim.design_space.low_resolution_cases import Case
 from cosim.orphans import end_with_parent
-from surrogate.analog import calibrate, convert, deploy
+from surrogate.analog import calibrate, calibrate_outputs, convert, deploy
 from surrogate.data.catalogue import load
 from surrogate.data.images import DataSet
 from surrogate.hardware import Hardware
@@ -104,7 +104,7 @@ def result(study: Study, point: Point, out: Path, data_folder: Path | None) -> R
         meant = convert(network, plain.arrays(), plain.mapping())
         meant.load_state_dict(trainer.best)
         chip = deploy(twin, point.seed)
-        calibrate(chip, few, reference=meant, ranges=False)
+        calibrate_outputs(chip, few, meant)
         retrained = accuracy_of(chip, data.test)
         return {"software": software, "deployed": deployed, "retrained": retrained,
                 "cpu_s": time.process_time() - began}  # fmt: skip
