@@ -12,6 +12,7 @@ from rich.console import Console
 from cosim import commands, enlarge_command, extract_command, layout_command, train_command
 from cosim.errors import InputError, SimulationError
 from cosim.larger import LargerCheck
+from cosim.noise import command as noise_command
 from cosim.progress import Stages
 from cosim.study import command as study_command
 from netlists.extraction.extract import TIMEOUT_S
@@ -206,6 +207,25 @@ def extract(
 ) -> None:
     """Extract wires and capacitances from the design's layout, for designs and other tools; check a netlist."""
     _finish(extract_command.extract_design(design, out, mode, Stages(), edges, check, json, timeout))
+
+
+@app.command()
+def noise(
+    design: Design,
+    since: Annotated[float, typer.Option(help="Time since the calibration, s.")] = 3600.0,
+    window: Annotated[float, typer.Option(help="Time over which the calibration averaged readings, s.")] = 1.0,
+    bits: Annotated[int | None, typer.Option(help="Bits of the converter; else the design's.", min=1, max=24)] = None,
+    full_scale: Annotated[float, typer.Option(help="Range of the converter over a column's largest charge.")] = 1.0,
+    traps: Annotated[
+        tuple[float, float, float] | None,
+        typer.Option(help="Telegraph noise: relative amplitude, mean times in low and high state, s."),
+    ] = None,
+    check: Annotated[bool, typer.Option("--check", help="Compare with transients with injected noise.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="JSON file to write.")] = None,
+) -> None:
+    """Noise of the design's cell by ngspice's .noise, and what it costs cells and columns in charge."""
+    _finish(noise_command.noise(design, since, window, bits, full_scale, traps, check, json, out, Stages()))
 
 
 @app.command()

@@ -103,8 +103,11 @@ def find_ngspice(monolithic: bool = False) -> Ngspice:
     return Ngspice(path=path, version=version, klu="KLU" in text, monolithic=monolithic)
 
 
-def run_deck(engine: Ngspice, deck: str, timeout_s: float, keep: Path | None = None) -> dict[str, NDArray[np.float64]]:
-    """Run ``deck`` in a folder of its own and return its vectors; ``keep`` also writes the deck there.
+def run_deck(
+    engine: Ngspice, deck: str, timeout_s: float, keep: Path | None = None, plot: str = ""
+) -> dict[str, NDArray[np.float64]]:
+    """Run ``deck`` in a folder of its own and return the vectors of its last plot whose name begins with ``plot``;
+    ``keep`` also writes the deck there.
 
     Raises :class:`RunFailure` unless ngspice ends by itself, reports no fatal error and leaves a whole raw file.
     """
@@ -129,6 +132,6 @@ def run_deck(engine: Ngspice, deck: str, timeout_s: float, keep: Path | None = N
         if done.status != 0:
             raise RunFailure(f"ended with status {done.status}", log)
         try:
-            return read_raw(raw_path)
+            return read_raw(raw_path, plot)
         except (OSError, ValueError) as error:
             raise RunFailure(f"left no whole raw file ({type(error).__name__})", log) from None

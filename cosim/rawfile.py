@@ -13,8 +13,8 @@ MAX_HEADER_BYTES = 50_000_000
 """Longest header: names of a million vectors."""
 
 
-def read_raw(path: Path) -> dict[str, NDArray[np.float64]]:
-    """Vectors of the last plot in a real binary raw file, by lower-case name.
+def read_raw(path: Path, plot: str = "") -> dict[str, NDArray[np.float64]]:
+    """Vectors of the last plot in a real binary raw file whose name begins with ``plot``, by lower-case name.
 
     Raises ``ValueError`` where the file is no raw file or shorter than its header promises.
     """
@@ -23,7 +23,8 @@ def read_raw(path: Path) -> dict[str, NDArray[np.float64]]:
     if path.stat().st_size > MAX_BYTES:
         raise ValueError(f"{path}: larger than {MAX_BYTES} bytes")
     data = path.read_bytes()
-    start = data.rfind(b"Title:")
+    named = data.rfind(b"Plotname: " + plot.encode())
+    start = data.rfind(b"Title:", 0, max(named, 0))
     mark = data.find(b"Binary:\n", start)
     if start < 0 or mark < 0 or mark - start > MAX_HEADER_BYTES:
         raise ValueError(f"{path}: no binary raw file")

@@ -2,6 +2,9 @@
 
 Cited facts: oxide capacitance 4.9 fF/µm² (tox 7 nm, ε₀·3.9/tox), overlap and junction capacitances of the class.
 Everything not listed keeps BSIM3v3's own default. It is no foundry's model. Gate leakage does not exist in BSIM3.
+
+Noise: NOIMOD=2, thermal noise from the channel's charge (NOIMOD=1 takes it from the transconductances, 8/3·qI and more in
+weak inversion) and the unified 1/f model, its parameters at BSIM3v3's defaults (BSIM3v3.3 manual, appendix A).
 """
 
 from __future__ import annotations
@@ -22,11 +25,15 @@ _COMMON: dict[str, float | str] = {
     "level": 8, "version": "3.3.0", "tox": 7e-9, "xj": 1.5e-7, "capmod": 3,
     "cgso": OVERLAP_F_PER_M, "cgdo": OVERLAP_F_PER_M, "cgbo": 1e-12,
     "cj": JUNCTION_F_PER_M2, "mj": 0.36, "cjsw": JUNCTION_F_PER_M, "mjsw": 0.2, "js": 1e-8, "pb": 0.8,
+    "noimod": 2, "ef": 1.0, "em": 4.1e7,
 }  # fmt: skip
 
 _KINDS = {"n": "nmos", "p": "pmos"}
 _VTH0, _U0 = {"n": 0.65, "p": -0.70}, {"n": 420, "p": 120}
-_OTHERS: dict[str, dict[str, float]] = {"n": {"nch": 2.3e17, "vsat": 9e4}, "p": {"nch": 2.0e17, "vsat": 7e4}}
+_OTHERS: dict[str, dict[str, float]] = {
+    "n": {"nch": 2.3e17, "vsat": 9e4, "noia": 1e20, "noib": 5e4, "noic": -1.4e-12},
+    "p": {"nch": 2.0e17, "vsat": 7e4, "noia": 9.9e18, "noib": 2.4e3, "noic": 1.4e-12},
+}
 
 SLOW_VOLTS, SLOW_MOBILITY = 0.04, 0.95
 """A slow corner's rise of the threshold's magnitude, V, and factor of the mobility; a fast one does the opposite.

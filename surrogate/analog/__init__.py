@@ -1,6 +1,6 @@
 """Any torch network on floating-gate arrays: convert it, calibrate it, train it, deploy it, and convert it back."""
 
-from surrogate.analog.calibrate import calibrate, calibrate_ranges, deploy
+from surrogate.analog.calibrate import calibrate, calibrate_outputs, calibrate_ranges, deploy
 from surrogate.analog.convert import analog_layers, convert, to_digital
 from surrogate.analog.layers import AnalogConv, AnalogLayer, AnalogLinear
 from surrogate.analog.mapping import LayerSettings, Mapping
@@ -16,6 +16,7 @@ __all__ = [
     "Tiling",
     "analog_layers",
     "calibrate",
+    "calibrate_outputs",
     "calibrate_ranges",
     "convert",
     "deploy",

@@ -51,9 +51,24 @@ def calibrate(model: nn.Module, inputs: Tensor, reference: nn.Module | None = No
     if ranges:
         _set_input_ranges(layers, shown)
     _reset(layers)
+    _run(model, inputs, layers, _gains(layers, shown))
+
+
+def calibrate_outputs(model: nn.Module, inputs: Tensor, reference: nn.Module) -> None:
+    """Gains and offsets alone, as :func:`calibrate` sets them; ranges of inputs and converters stay. ``reference`` may
+    be on arrays, too: a network that was retrained on a nominal array keeps its outputs on a chip that is off."""
+    layers = analog_layers(model)
+    shown = observed(reference, layers, inputs)
+    _reset(layers)
+    with torch.no_grad(), _evaluated(model), _hooked(_gains(layers, shown)):
+        model(inputs)
+
+
+def _gains(layers: dict[str, AnalogLayer], shown: dict[str, Shown]) -> dict[nn.Module, Callable[..., object]]:
+    """Hooks that calibrate gains and offsets of ``layers``; what is ``shown`` is used up."""
     hooks = dict[nn.Module, Callable[..., object]]()
     hooks.update((layer, _calibrating(shown.pop(name).out)) for name, layer in layers.items())
-    _run(model, inputs, layers, hooks)
+    return hooks
 
 
 def calibrate_ranges(model: nn.Module, inputs: Tensor, reference: nn.Module | None = None) -> None:

@@ -10,7 +10,11 @@ from surrogate.data.folder import VARIABLE, data_folder
 from surrogate.data.images import DataSet
 from surrogate.errors import InputError
 
-LOW_RESOLUTION = {"mnist-14x14": 14, "mnist-7x7": 7}
+LOW_RESOLUTION = {
+    "mnist-14x14": ("mnist", 14), "mnist-7x7": ("mnist", 7), "emnist-balanced-14x14": ("emnist-balanced", 14),
+    "fashion-mnist-14x14": ("fashion-mnist", 14),
+}  # fmt: skip
+"""Data sets of which others are averages over equal areas, and the side of the images."""
 NAMES = (
     "digits", "mnist", *LOW_RESOLUTION, "fashion-mnist", *(f"emnist-{split}" for split in mnist.EMNIST), "cifar10",
 )  # fmt: skip
@@ -20,13 +24,14 @@ def load(name: str, folder: Path | None = None) -> DataSet:
     """Training and test images of the data set ``name`` (one of :data:`NAMES`).
 
     Its official files are looked for in ``folder``, else in the folder that ``FGCOSIM_DATA`` names, and downloaded
-    there where they are missing and a network allows it; ``digits`` needs none. ``mnist-14x14`` and ``mnist-7x7`` are
-    MNIST averaged over areas of 2×2 and 4×4 pixels. Raises :class:`InputError`.
+    there where they are missing and a network allows it; ``digits`` needs none. Names that end in
+    ``-14x14`` and ``-7x7`` are averages over areas of 2×2 and 4×4 pixels. Raises :class:`InputError`.
     """
     if name == "digits":
         return digits()
     if name in LOW_RESOLUTION:
-        return mnist.downsampled(load("mnist", folder), LOW_RESOLUTION[name])
+        whole, side = LOW_RESOLUTION[name]
+        return mnist.downsampled(load(whole, folder), side)
     if name == "mnist":
         return _idx(mnist.MNIST, download.MNIST, folder)
     if name == "fashion-mnist":

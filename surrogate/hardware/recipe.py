@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from surrogate.analog.mapping import WHOLE_CHARGE, LayerSettings, Mapping, Override
+from surrogate.hardware.noise import Noise
 from surrogate.hardware.sections import ChargeConverter, Inputs, Programming, Section, StoredWeights, Tiles, Wires
 from surrogate.mapping import CurrentRange
 from surrogate.stated import StatedArrays, ideal_arrays, resistive_arrays
@@ -23,6 +24,7 @@ class LayerHardware(Section):
     inputs: Inputs = Inputs()
     converter: ChargeConverter | None = None
     """None: ideal"""
+    noise: Noise | None = None
 
     @model_validator(mode="after")
     def _no_contradiction(self) -> LayerHardware:
@@ -41,7 +43,9 @@ class LayerHardware(Section):
             converter=WHOLE_CHARGE if converter is None else converter.alone,
             verified=self.programming.in_place,
             effects=(
-                *self.programming.effects(), *self.inputs.effects(), *(() if converter is None else converter.effects())
+                *self.programming.effects(), *self.inputs.effects(),
+                *(() if self.noise is None else self.noise.effects()),
+                *(() if converter is None else converter.effects()),
             ),
         )  # fmt: skip
 
