@@ -40,8 +40,10 @@ BASE: dict[str, Any] = {
 MakeDesign = Callable[..., Design]
 
 
-def small_design(rows: int = 3, columns: int = 2, cell: str | dict[str, Any] = "n", **sections: dict[str, Any]) -> Design:
-    """A small design; ``cell`` is n, p, resistive or a whole section, and each of ``sections`` overrides keys of that section."""
+def small_design(
+    rows: int = 3, columns: int = 2, cell: str | dict[str, Any] = "n", **sections: dict[str, Any]
+) -> Design:
+    """A small design; ``cell`` is n, p, resistive or a whole section; each of ``sections`` overrides keys."""
     data = copy.deepcopy(BASE)
     data["array"].update(rows=rows, columns=columns)
     if cell == "resistive":
