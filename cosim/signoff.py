@@ -83,7 +83,8 @@ def sign_off(
         predicted.append(expected.reshape(-1, charge.shape[-1]))
         energy.append(data.energy)
         scale = surrogate.current_scale * surrogate.time_scale
-        return layer.arranged(layer.read_out(torch.from_numpy(charge / scale).to(given[0])), given[0])
+        shown = torch.from_numpy(charge / scale).to(given[0])
+        return layer.arranged(layer.read_out(shown, layer.durations(given[0])), given[0])
 
     with torch.no_grad():
         surrogate_class = network(images.pixels).argmax(-1)

@@ -1,8 +1,7 @@
-"""From weights to cells: target currents in differential pairs, and the stored state that shows a target current."""
+"""From levels to cells: their target currents, and the stored state that shows a target current."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -33,12 +32,9 @@ class CurrentRange:
             raise InputError(f"current range {self.low:g} … {self.high:g} A: needs 0 < low < high")
 
 
-def pair_currents(weight: Tensor, span: Tensor | float, currents: CurrentRange) -> Tensor:
-    """Target currents [N, 2·M'] A of signed ``weight`` [N, M'], clipped to ±``span``: column 2k carries the positive,
-    2k + 1 the negative part; zero is the minimum current on both sides (proportional mapping)."""
-    swing = (currents.high - currents.low) / span
-    sides = torch.stack([weight.clamp(min=0), (-weight).clamp(min=0)], dim=-1).clamp(max=span)
-    return (currents.low + swing * sides).flatten(-2)
+def level_currents(level: Tensor, currents: CurrentRange) -> Tensor:
+    """Target currents A of cells at ``level`` (any shape): 0 is the lowest, 1 the highest one."""
+    return currents.low + (currents.high - currents.low) * level
 
 
 class InverseCurve:
@@ -61,6 +57,9 @@ class InverseCurve:
         self.state = state
         self.log_current = log_current
         self.edge = array_edge(p, rows)
+        least = torch.searchsorted(state, torch.tensor(domain.state_min, dtype=torch.float64))
+        self.least = float(torch.exp(log_current[least]))
+        """current of the least conducting cell of the domain, A"""
 
     def __call__(self, current: Tensor) -> Tensor:
         """States [..., n, M] of target ``current`` [..., n, M] A on the first n rows, in its dtype, corrected at the
@@ -80,6 +79,8 @@ class InverseCurve:
 class Proportional:
     """State of a linear cell that conducts a target current at the read voltage, wires left out."""
 
+    least = 0.0
+
     def __init__(self, surrogate: Surrogate) -> None:
         self.scale = surrogate.current_scale
 
@@ -91,6 +92,8 @@ class Proportional:
 class Accessed:
     """State of a resistive cell behind its access device that conducts a target current between ideal lines."""
 
+    least = 0.0
+
     def __init__(self, surrogate: Surrogate) -> None:
         self.scale, self.shared = surrogate.current_scale, shared_of(surrogate.shared)
 
@@ -99,7 +102,7 @@ class Accessed:
         return state_for(self.shared, current / self.scale).to(current.dtype)
 
 
-Inverse = Callable[[Tensor], Tensor]
+Inverse = InverseCurve | Proportional | Accessed
 
 
 def inverse_curve(surrogate: Surrogate, currents: CurrentRange, rows: int) -> Inverse:

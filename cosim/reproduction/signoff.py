@@ -98,7 +98,7 @@ def _in_spice(
     def hook(layer: AnalogLayer, given: tuple[Tensor, ...], out: Tensor) -> Tensor:
         widths, states = layer.durations(given[0]), layer.states()
         charge = _charges(name, arrays, layer, widths, states, found)
-        return layer.arranged(layer.read_out(charge.to(out.dtype)), given[0])
+        return layer.arranged(layer.read_out(charge.to(out.dtype), widths), given[0])
 
     return hook
 

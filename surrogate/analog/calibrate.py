@@ -17,11 +17,17 @@ from torch import Tensor, nn
 
 from surrogate.analog.convert import analog_layers, to_digital
 from surrogate.analog.layers import AnalogLayer, AnalogLinear
+from surrogate.analog.programming import deployed
 from surrogate.analog.pulses import input_range
+from surrogate.analog.ways import shown_charges
+from surrogate.analog.weights.ranges import some_of
 from surrogate.errors import InputError
 
-CONVERTER_MARGIN = 1.25
-"""Range of a converter over the largest charge that calibration saw."""
+LAYERS = 100_003
+"""Seeds of a chip, more than it has layers."""
+
+CALIBRATED = 16
+"""Images whose charges are computed together."""
 
 @dataclass(frozen=True)
 class Shown:
@@ -44,7 +50,8 @@ def calibrate(model: nn.Module, inputs: Tensor, reference: nn.Module | None = No
     shown = observed(reference or to_digital(model), layers, inputs)
     for name, layer in layers.items():
         if ranges:
-            layer.input_range.copy_(_input_range(name, layer, shown[name].given))
+            with torch.no_grad():
+                layer.input_range.copy_(_input_range(name, layer, shown[name].given))
         layer.gain.fill_(1.0)
         layer.offset.zero_()
     hooks = dict[nn.Module, Callable[..., object]]()
@@ -85,17 +92,21 @@ def observed(model: nn.Module, names: Iterable[str], inputs: Tensor) -> dict[str
     return shown
 
 
-def deploy(model: nn.Module) -> nn.Module:
-    """A copy of ``model`` whose cells are fixed where write–verify programming of its weights leaves them; calibrate it
-    before use. Raises :class:`InputError` where they leave the surrogate's domain."""
+def deploy(model: nn.Module, seed: int = 0) -> nn.Module:
+    """A copy of ``model`` on one chip, whose cells are fixed where programming of its weights leaves them; ``seed``
+    draws what the settings' effects do to them and to the converters. Calibrate it before use.
+
+    Raises :class:`InputError` where cells leave the surrogate's domain."""
     fixed = copy.deepcopy(model)
-    for name, layer in analog_layers(fixed).items():
-        cells = layer.programmed_states()
+    for k, (name, layer) in enumerate(analog_layers(fixed).items()):
+        generator = torch.Generator(device=layer.weight.device).manual_seed(seed * LAYERS + k)
+        cells = deployed(layer.wanted_currents(), layer.arrays, layer.settings, layer.tiling, generator)
         try:
-            layer.arrays.surrogate.domain.check_state(cells)
+            layer.arrays.surrogate.domain.check_state(cells.state)
         except InputError as error:
             raise InputError(f"layer {name}: {error}") from None
-        layer.cells = cells
+        layer.cells, layer.currents = cells.state, cells.current
+        layer.chip = torch.randint(2**62, (), generator=generator, device=layer.weight.device)
     return fixed
 
 
@@ -105,7 +116,8 @@ def _input_range(name: str, layer: AnalogLayer, given: Tensor) -> Tensor:
             f"layer {name}: inputs down to {float(given.min()):.3g} but signed is false: set signed in the mapping"
         )
     try:
-        return input_range(given)
+        steps = 2**layer.settings.bits - 1
+        return input_range(given, layer.settings.inputs, steps)
     except InputError as error:
         raise InputError(f"layer {name}: {error}") from None
 
@@ -132,14 +144,17 @@ def _calibrating(wanted: Tensor) -> Callable[..., Tensor]:
 
 def _calibrate_converter(layer: AnalogLayer, given: tuple[Tensor, ...]) -> None:
     """Make the converters' range hold the charges of the inputs that are ``given``, with a margin."""
-    if layer.converter_range is None:
+    if layer.converter_range is None or layer.settings.converter_bits is None:
         return
-    states, largest = layer.states(), torch.zeros_like(layer.converter_range)
-    for part in given[0].split(16):
-        largest = largest.maximum(layer.column_charges(layer.durations(part), states).amax())
-    if not float(largest) > 0:
+    converter, cells, used = layer.settings.converter, layer.programmed(), layer.tiling.used_columns
+    found = []
+    for part in layer.images(given[0]).split(CALIBRATED):
+        charge = converter.given(shown_charges(layer, layer.widths(part), cells)[..., :used]).abs().flatten()
+        found.append(charge.amax()[None] if converter.range.by == "max" else some_of(charge))
+    full = converter.range.spans(torch.cat(found)[None], converter.steps(layer.settings.converter_bits))[0]
+    if not float(full) > 0:
         raise InputError("converter: no charge in all of the calibration data: give inputs that are not zero")
-    layer.converter_range.copy_(CONVERTER_MARGIN * largest)
+    layer.converter_range.copy_(converter.margin * full)
 
 
 @contextmanager

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
-from surrogate.analog.layers import AnalogConv, AnalogLayer, AnalogLinear, Arrays
+from surrogate.analog.arrays import Arrays
+from surrogate.analog.layers import AnalogConv, AnalogLayer, AnalogLinear
 from surrogate.analog.mapping import LayerSettings, Mapping
 from surrogate.errors import InputError
 from surrogate.surrogate import Surrogate
@@ -58,7 +59,7 @@ def analog_layer(
 ) -> AnalogLayer:
     """The twin of one ``nn.Linear``, ``nn.Conv1d`` or ``nn.Conv2d``; equal kinds of arrays are kept in ``shared``."""
     currents = settings.currents
-    key = (settings.rows, settings.columns, currents, settings.products)
+    key = (settings.rows, settings.columns, currents, settings.products, settings.weights)
     shared = {} if shared is None else shared
     if key not in shared:
         shared[key] = Arrays(surrogate, settings)

@@ -1,4 +1,4 @@
-"""torch layers whose forward pass is the surrogate: differential column pairs on arrays, pulse-width inputs.
+"""torch layers whose forward pass is the surrogate: weights on arrays, pulse-width inputs.
 
 A layer holds an ordinary weight and bias in torch's own layout; all that depends on them (target currents, states, the
 engine's expansion) is computed in the forward pass, so that nothing can go stale. What calibration finds is in buffers.
@@ -9,49 +9,20 @@ from __future__ import annotations
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
+from surrogate.analog import ways
+from surrogate.analog.arrays import Arrays, Cells
 from surrogate.analog.mapping import LayerSettings
-from surrogate.analog.pulses import pulse_codes, signed_codes
+from surrogate.analog.programming import laid_out, programmed, target_currents
+from surrogate.analog.pulses import codes_of, zero_code
+from surrogate.analog.spans import initial_span, of_arrays
 from surrogate.analog.tiling import Tiling
-from surrogate.engine import TileEngine
+from surrogate.analog.weights.integers import kept
 from surrogate.errors import InputError
-from surrogate.fast.engine import Accuracy
 from surrogate.fast.windows import Windows
-from surrogate.mapping import Inverse, inverse_curve, pair_currents, program
-from surrogate.surrogate import Surrogate
 
 Convolution = nn.Conv1d | nn.Conv2d
-
-PROGRAMMED_CELLS = 2**16
-"""Cells that are programmed at a time, which bounds memory."""
-
-
-class Arrays:
-    """What all layers on arrays of one kind share: the engine and the map from target currents to states."""
-
-    def __init__(self, surrogate: Surrogate, settings: LayerSettings) -> None:
-        surrogate.require_passed()
-        rows, columns, domain = settings.rows, settings.columns, surrogate.domain
-        if rows > domain.rows or columns > domain.columns:
-            raise InputError(
-                f"tile {rows}x{columns} leaves the surrogate's domain {domain.rows}x{domain.columns}: "
-                "use smaller tiles or fit a larger array"
-            )
-        self.surrogate = surrogate
-        self.inverse: Inverse = inverse_curve(surrogate, settings.currents, rows)
-        self.tiles: TileEngine = surrogate.tile_engine(
-            rows, self.inverse(_typical_currents(settings)), Accuracy(*settings.products) if settings.products else None
-        )
-        self.idle = self.inverse(torch.full((rows, 1), settings.currents.low, dtype=torch.float64))
-        """[N, 1] states of cells at the minimum current"""
-
-
-def _typical_currents(settings: LayerSettings) -> Tensor:
-    """Target currents [N, 200] A of normally distributed weights clipped at three standard deviations."""
-    quantile = torch.linspace(0.005, 0.995, 100, dtype=torch.float64)
-    weight = (torch.special.ndtri(quantile) / 3).expand(settings.rows, -1)
-    return pair_currents(weight, 1.0, settings.currents)
 
 
 class AnalogLayer(nn.Module):
@@ -59,7 +30,8 @@ class AnalogLayer(nn.Module):
 
     ``weight`` is clipped to ±``span``, inputs to ``input_range``; ``gain`` and ``offset`` calibrate the digital
     read-out. ``converter_range`` is the charge (current scale x time scale) at which a converter is full.
-    ``cells`` are fixed states where the layer is deployed (see ``calibrate.deploy``), else None.
+    ``cells`` are fixed states, ``currents`` A what a one-hot read shows of them, and ``chip`` the seed of what else a
+    chip has, where the layer is deployed (see ``calibrate.deploy``), else None.
     """
 
     kind: ClassVar[str]
@@ -69,33 +41,45 @@ class AnalogLayer(nn.Module):
     offset: Tensor
     converter_range: Tensor | None
     cells: Tensor | None
+    currents: Tensor | None
+    chip: Tensor | None
 
     def __init__(
         self, weight: Tensor, bias: Tensor | None, groups: int, arrays: Arrays, settings: LayerSettings
     ) -> None:
         super().__init__()
         weight = weight.detach()
-        largest = weight.abs().amax() if settings.span == "layer" else weight.flatten(1).abs().amax(1)
         if not 0 < float(weight.abs().amax()) < float("inf"):
             raise InputError("weights: all zero or not finite: give a trained layer")
-        outputs = weight.shape[0]
+        outputs, encoding = weight.shape[0], arrays.encoding
+        for effect in settings.effects:
+            effect.check(settings.currents, arrays.surrogate)
         self.arrays, self.settings = arrays, settings
-        fan_in = weight[0].numel()
-        self.tiling = Tiling(fan_in, outputs // groups, groups, settings.rows, settings.columns)
+        self.tiling = Tiling(
+            weight[0].numel(), outputs // groups, groups, settings.rows, settings.columns,
+            encoding.columns, 0 if encoding.shared_level is None else 1,
+        )  # fmt: skip
         self.weight = nn.Parameter(weight.clone())
         self.bias = None if bias is None else nn.Parameter(bias.detach().clone())
-        self.register_buffer("span", largest.clamp_min(1e-3 * weight.abs().amax()))
-        self.register_buffer("input_range", torch.ones((), dtype=weight.dtype))
+        self._register_range("span", initial_span(settings, self.tiling, weight, self.by_rows(weight)))
+        self._register_range("input_range", torch.ones((), dtype=weight.dtype))
         self.register_buffer("gain", torch.ones(outputs, dtype=weight.dtype))
         self.register_buffer("offset", torch.zeros(outputs, dtype=weight.dtype))
         full = float("inf") if settings.converter_bits else None
         self.register_buffer("converter_range", None if full is None else torch.tensor(full, dtype=weight.dtype))
-        self.register_buffer("cells", None)
+        for name in ("cells", "currents", "chip"):
+            self.register_buffer(name, None)
+
+    def _register_range(self, name: str, value: Tensor) -> None:
+        if self.settings.weights.learned:
+            self.register_parameter(name, nn.Parameter(value))
+        else:
+            self.register_buffer(name, value)
 
     # what a kind of layer is
 
     def digital(self) -> nn.Module:
-        """The digital layer of the same weights, as they are clipped."""
+        """The digital layer of the same weights, as they are kept."""
         raise NotImplementedError
 
     def images(self, x: Tensor) -> Tensor:
@@ -114,118 +98,139 @@ class AnalogLayer(nn.Module):
         """``weight`` as matrices [G, in, out], their rows in the order of the windows' pixels."""
         raise NotImplementedError
 
+    def of_matrices(self, matrix: Tensor) -> Tensor:
+        """The weight whose :meth:`matrices` are ``matrix``."""
+        raise NotImplementedError
+
     # inputs
 
     def vmms(self, x: Tensor) -> int:
         """Array VMMs that the input ``x`` takes."""
-        phases = 2 if self.settings.signed else 1
+        phases = 2 if self.settings.signed and self.settings.signed_as == "phases" else 1
         return phases * self.windows().vmms(self.images(x)) * self.tiling.arrays
 
-    def phases(self, x: Tensor) -> Tensor:
-        """Pulse widths [P, B, H, W, ch] in 0..1 of inputs ``x``; the second of two phases is subtracted."""
-        return signed_codes(self.images(x) / self.input_range, self.settings.bits, self.settings.signed)
+    def phases(self, images: Tensor) -> Tensor:
+        """Pulse widths [P, B, H, W, ch] in 0..1 of ``images`` [B, H, W, ch]; the second of two phases is subtracted."""
+        return codes_of(images / self.input_range, self.settings)
+
+    def widths(self, images: Tensor) -> Tensor:
+        """Pulse widths [P, v, G, R, n] (in units of t_max) of every VMM of ``images`` on the used rows."""
+        windows, groups = self.windows(), self.tiling.groups
+        return torch.stack([
+            torch.stack([windows.pulses(part) for part in phase.chunk(groups, dim=-1)], dim=1)
+            for phase in self.phases(images)
+        ])  # fmt: skip
 
     def durations(self, x: Tensor) -> Tensor:
-        """Pulse widths [P, v, G, R, N] (in units of t_max) of every VMM; unused rows are idle."""
-        groups, windows = self.tiling.groups, self.windows()
-        pulses = [
-            torch.stack([windows.pulses(part) for part in phase.chunk(groups, dim=-1)], dim=1)
-            for phase in self.phases(x)
-        ]
-        return self.tiling.whole_rows(torch.stack(pulses))
+        """Pulse widths [P, v, G, R, N] (in units of t_max) of every VMM of inputs ``x``; unused rows are idle."""
+        return self.tiling.whole_rows(self.widths(self.images(x)))
 
     # cells
 
+    def by_rows(self, weight: Tensor) -> Tensor:
+        """``weight`` by arrays and used rows, [G, R, n, out]."""
+        return self.tiling.split_rows(self.matrices(weight).transpose(1, 2)).permute(0, 2, 3, 1)
+
+    def by_layer(self, values: Tensor) -> Tensor:
+        """The weight of values [G, R, n, out] by arrays and used rows."""
+        return self.of_matrices(values.flatten(1, 2)[:, : self.tiling.fan_in])
+
     def weight_span(self) -> Tensor:
         """:attr:`span` in a shape that goes with the weight's."""
-        return self.span.reshape(-1, *[1] * (self.weight.dim() - 1))
+        if self.settings.span != "tile":
+            return self.span.reshape(-1, *[1] * (self.weight.dim() - 1))
+        t = self.tiling
+        return self.by_layer(of_arrays(self.span, t).expand(-1, -1, t.used_rows, -1))
 
     def weights(self) -> Tensor:
-        """The clipped weights by arrays and used rows, [G, R, n, out], over the span."""
-        matrices = self.matrices(self.weight / self.weight_span())
-        return self.tiling.split_rows(matrices.transpose(1, 2)).permute(0, 2, 3, 1)
+        """The weights by arrays and used rows, [G, R, n, out], over the span."""
+        if self.settings.span == "tile":
+            return self.by_rows(self.weight) / of_arrays(self.span, self.tiling)
+        return self.by_rows(self.weight / self.weight_span())
+
+    def kept_weight(self) -> Tensor:
+        """The weight as it counts: clipped to the span and, where its bits are given, rounded."""
+        span = self.weight_span()
+        if self.settings.weights.bits is None:
+            return torch.maximum(torch.minimum(self.weight, span), -span)
+        return span * kept((self.weight / span).clamp(-1, 1), self.settings.weights.bits)
+
+    def wanted_currents(self) -> Tensor:
+        """Target one-hot currents [G, R, C, n, u] A of the used cells."""
+        return target_currents(self.weights(), self.tiling, self.arrays.encoding, self.settings.currents)
 
     def target_currents(self) -> Tensor:
         """Target one-hot currents [G, R, C, N, M] A of all cells, unused ones at the minimum."""
         t, low = self.tiling, self.settings.currents.low
-        currents = pair_currents(self.weights(), 1.0, self.settings.currents)
-        missing = (t.column_tiles * t.columns - currents.shape[-1], t.rows - t.used_rows)
-        whole = nn.functional.pad(currents, (0, missing[0], 0, missing[1]), value=low)
-        return t.split_columns(whole).transpose(-3, -2)
+        missing = (0, t.columns - t.used_columns, 0, t.rows - t.used_rows)
+        return nn.functional.pad(self.wanted_currents(), missing, value=low)
+
+    def programmed(self, generator: Generator | None = None) -> Cells:
+        """The cells that count: the fixed ones where the layer is deployed, else those of the weights, programmed with
+        whatever the settings' effects do to them."""
+        if self.cells is not None and self.currents is not None:
+            rows = slice(None) if self.arrays.tiles.whole_arrays else slice(self.tiling.used_rows)
+            return Cells(self.cells[..., rows, :], self.currents)
+        return programmed(self.wanted_currents(), self.arrays, self.settings, self.tiling, generator)
 
     def states(self) -> Tensor:
-        """Stored states [G, R, C, N, M] of all cells."""
+        """Stored states [G, R, C, N, M] of all cells: the fixed ones, or what the weights ask for."""
         if self.cells is not None:
             return self.cells
-        t, used = self.tiling, self.used_states()
-        idle = self.arrays.idle.to(used)
-        return torch.cat([used, idle[t.used_rows :].expand(*used.shape[:3], -1, t.columns)], dim=-2)
-
-    def used_states(self) -> Tensor:
-        """Stored states [G, R, C, n, M] of the used rows."""
-        if self.cells is not None:
-            return self.cells[..., : self.tiling.used_rows, :]
-        t = self.tiling
-        state = self.arrays.inverse(pair_currents(self.weights(), 1.0, self.settings.currents))
-        idle = self.arrays.idle.to(state)[: t.used_rows].expand(*state.shape[:-1], -1)
-        unused = t.column_tiles * t.columns - state.shape[-1]
-        filled = torch.cat([state, idle[..., :1].expand(*state.shape[:-1], unused)], dim=-1)
-        return t.split_columns(filled).transpose(-3, -2)
-
-    def programmed_states(self) -> Tensor:
-        """States [G, R, C, N, M] after write–verify programming of every cell to its target current in a one-hot
-        read."""
-        with torch.no_grad():
-            target = self.target_currents().flatten(0, 2)
-            arrays, t = self.arrays, self.tiling
-            some = target.split(max(1, PROGRAMMED_CELLS // (t.rows * t.columns)))
-            found = torch.cat([program(arrays.surrogate, arrays.inverse, part) for part in some])
-            return found.to(self.weight.dtype).unflatten(0, (t.groups, t.row_tiles, t.column_tiles))
+        return laid_out(self.arrays.inverse(self.wanted_currents()), self.arrays, self.tiling, True)
 
     # charges and what they are read out as
 
     def column_charges(self, duration: Tensor, states: Tensor) -> Tensor:
         """Charges [P, v, G, R, C, M] (current scale x t_max) of every array's bit lines for ``duration``
-        [P, v, G, R, N], its cells at ``states`` [G, R, C, N, M]."""
+        [P, v, G, R, N], its cells at ``states`` [G, R, C, N, M]; both of the used rows alone where arrays need not know
+        the others."""
         flat = duration.flatten(0, 1).flatten(1, 2)
         charge = self.arrays.tiles.tile_charges(flat, states.flatten(0, 1))
         return charge.unflatten(1, duration.shape[2:4]).unflatten(0, duration.shape[:2])
 
-    def read_out(self, charge: Tensor) -> Tensor:
-        """Digital outputs [v, out] of ``charge`` [P, v, G, R, C, M] (current scale x t_max)."""
-        shown = self._converted(charge)
-        pair = (shown[..., 0::2] - shown[..., 1::2]).sum(3).flatten(3)[..., : self.tiling.fan_out]
-        return self.scaled(self._subtracted(pair.flatten(2)))
+    def read_out(self, charge: Tensor, width: Tensor, generator: Generator | None = None) -> Tensor:
+        """Digital outputs [v, out] of ``charge`` [P, v, G, R, C, M] (current scale x t_max) of pulses that were told to
+        last ``width`` [P, v, G, R, N or n]."""
+        return self.scaled(self.summed(self.converted(charge, generator), width.sum(-1)))
 
-    def scaled(self, pair: Tensor) -> Tensor:
-        """Digital outputs [v, out] of what the column pairs show in sum, ``pair`` [v, out]."""
+    def summed(self, shown: Tensor, width: Tensor) -> Tensor:
+        """What the columns of all arrays ``shown`` [..., G, R, C, M] come to at sums of widths ``width`` [..., G, R],
+        [..., G·out]; in units of the swing, and of the span where that is one for all of a column's arrays."""
+        t = self.tiling
+        found = t.of_outputs(self.arrays.read_back.outputs(shown, width, t.outputs))
+        if self.settings.span == "tile":
+            found = found * of_arrays(self.span, t)[:, :, 0]
+        return found.sum(-2).flatten(-2)
+
+    def scaled(self, sums: Tensor) -> Tensor:
+        """Digital outputs [v, out] of sums [P, v, out] of all phases' columns (:meth:`summed`)."""
         swing = (self.settings.currents.high - self.settings.currents.low) / self.arrays.surrogate.current_scale
-        out = self.gain * pair * (self.span * self.input_range / swing) + self.offset
+        span = 1.0 if self.settings.span == "tile" else self.span
+        out = self.gain * self._subtracted(sums) * (span * self.input_range / swing) + self.offset
         return out if self.bias is None else out + self.bias
 
-    def _subtracted(self, phases: Tensor) -> Tensor:
-        return phases[0] - phases[1] if self.settings.signed else phases[0]
+    def _subtracted(self, sums: Tensor) -> Tensor:
+        if not self.settings.signed:
+            return sums[0]
+        if self.settings.signed_as == "phases":
+            return sums[0] - sums[1]
+        zero, top = zero_code(self.settings.bits)
+        return (sums[0] - zero * ways.sums_of_weights(self)) / top
 
-    def _converted(self, charge: Tensor) -> Tensor:
-        """``charge`` as the converter of each column gives it, gradients passed straight through inside its range."""
-        full = self.converter_range
-        if full is None or not bool(torch.isfinite(full)):
+    def converted(self, charge: Tensor, generator: Generator | None = None) -> Tensor:
+        """``charge`` as converters show it, gradients passed straight through inside their range."""
+        full, converter, bits = self.converter_range, self.settings.converter, self.settings.converter_bits
+        if full is None or bits is None:
             return charge
-        assert self.settings.converter_bits is not None
-        return full * pulse_codes(charge / full, self.settings.converter_bits)
+        shown = converter.given(charge)
+        if bool(torch.isfinite(full)):
+            shown = full * converter.codes(ways.disturbed_codes(shown / full, self.settings, generator), bits)
+        return converter.columns(shown)
 
     def forward(self, x: Tensor) -> Tensor:
         """The layer's output for ``x``, both shaped as the digital layer's."""
-        if self.converter_range is not None:
-            return self.arranged(self.read_out(self.column_charges(self.durations(x), self.states())), x)
-        groups, windows, tiles = self.tiling.groups, self.windows(), self.arrays.tiles
-        phases = self.phases(x)
-        images = phases.flatten(0, 1).chunk(groups, dim=-1)
-        pairs = [
-            tiles.pair_sums(image, windows, states, self.tiling.fan_out)
-            for image, states in zip(images, self.states() if tiles.whole_arrays else self.used_states(), strict=True)
-        ]
-        return self.arranged(self.scaled(self._subtracted(torch.cat(pairs, dim=-1).unflatten(0, (len(phases), -1)))), x)
+        return self.arranged(self.scaled(ways.sums(self, self.images(x), self.programmed())), x)
 
     def extra_repr(self) -> str:
         """The matrix and its arrays."""
@@ -264,6 +269,10 @@ class AnalogLinear(AnalogLayer):
     def matrices(self, weight: Tensor) -> Tensor:
         """See :class:`AnalogLayer`."""
         return weight.T[None]
+
+    def of_matrices(self, matrix: Tensor) -> Tensor:
+        """See :class:`AnalogLayer`."""
+        return matrix[0].T
 
 
 class AnalogConv(AnalogLayer):
@@ -322,13 +331,17 @@ class AnalogConv(AnalogLayer):
 
     def matrices(self, weight: Tensor) -> Tensor:
         """See :class:`AnalogLayer`."""
-        return weight.movedim(1, -1).unflatten(0, (self.groups, -1)).flatten(2).transpose(1, 2)
+        return weight.movedim(1, -1).unflatten(0, (self.tiling.groups, -1)).flatten(2).transpose(1, 2)
+
+    def of_matrices(self, matrix: Tensor) -> Tensor:
+        """See :class:`AnalogLayer`."""
+        flat = matrix.transpose(1, 2).flatten(0, 1)
+        return flat.unflatten(1, (*self.weight.shape[2:], self.weight.shape[1])).movedim(-1, 1)
 
 
 def _given(layer, analog: AnalogLayer):  # type: ignore[no-untyped-def]
-    """``layer`` with the clipped weight and the bias of ``analog``."""
-    span, weight = analog.weight_span(), analog.weight.detach()
-    layer.weight = nn.Parameter(torch.maximum(torch.minimum(weight, span), -span))
+    """``layer`` with the weight of ``analog`` as it is kept, and its bias."""
+    layer.weight = nn.Parameter(analog.kept_weight().detach())
     if analog.bias is not None:
         layer.bias = nn.Parameter(analog.bias.detach().clone())
     return layer.train(analog.training)

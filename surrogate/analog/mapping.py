@@ -6,14 +6,26 @@ from collections.abc import Iterable
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, TypeVar
 
+from pydantic import BaseModel
+
+from surrogate.analog.converter import Converter
+from surrogate.analog.pulses import WHOLE_WIDTH
+from surrogate.analog.weights import RangeRule, Weights
+from surrogate.effects.effect import Effect, OnCharges, OnCodes, OnCurrents, OnStates, OnWidths
 from surrogate.errors import InputError
 from surrogate.mapping import CurrentRange
+from surrogate.validation import first_error
 
 MOST_ROWS = MOST_COLUMNS = 4096
 MOST_BITS = 16
-SPANS = ("layer", "column")
+SPANS = ("layer", "column", "tile")
+SIGNED_AS = ("phases", "offset")
+
+PROPORTIONAL, WHOLE_CHARGE = Weights(), Converter()
+
+Part = TypeVar("Part", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -23,27 +35,72 @@ class LayerSettings:
     rows: int
     """word lines of an array, 1 … 4096"""
     columns: int
-    """bit lines of an array, in differential pairs: even, 2 … 4096"""
+    """bit lines of an array, 2 … 4096; even for differential pairs"""
     bits: int
     """resolution of the pulse widths, 1 … 16"""
     currents: CurrentRange
-    """one-hot read currents of weight zero and of the largest weight, A"""
+    """lowest and highest one-hot read current of a cell, A; high over low is the on/off ratio"""
     signed: bool = False
-    """whether inputs may be negative: positive and negative ones then take a VMM each, subtracted digitally"""
+    """whether inputs may be negative"""
+    signed_as: str = "phases"
+    """how negative inputs are shown: positive and negative ones in a VMM each, subtracted digitally (``phases``), or
+    zero as half the pulse width (``offset``)"""
     converter_bits: int | None = None
     """resolution of the converter of each column's charge, 1 … 16; None: ideal"""
     span: str = "layer"
-    """what shares one largest weight: the whole ``layer``, or each output (``column``) of its own"""
+    """what shares one range of weights: the whole ``layer``, each output (``column``) or array (``tile``) of its own"""
 
     products: tuple[int, int, int] | None = None
     """terms of the current, of the drop, and time slots in the engine's expansion (``surrogate.fast.engine``): fewer
     are faster, (2, 1, 1) for training; None: what suits the array's size"""
 
+    weights: Weights = PROPORTIONAL
+    """how cells hold weights"""
+    inputs: RangeRule = WHOLE_WIDTH
+    """which inputs take the whole pulse width; larger ones saturate"""
+    converter: Converter = WHOLE_CHARGE
+    """what is converted, and over which range"""
+    verified: bool = True
+    """whether cells are programmed until they show their current within their array, wires and neighbours included, or
+    so that they would show it alone"""
+    effects: tuple[Effect, ...] = ()
+    """what else the hardware does (:mod:`surrogate.effects`), in order"""
+
+    @property
+    def on_currents(self) -> list[OnCurrents]:
+        """Those of :attr:`effects` that act on currents."""
+        return [effect for effect in self.effects if isinstance(effect, OnCurrents)]
+
+    @property
+    def on_states(self) -> list[OnStates]:
+        """Those of :attr:`effects` that act on stored states."""
+        return [effect for effect in self.effects if isinstance(effect, OnStates)]
+
+    @property
+    def on_widths(self) -> list[OnWidths]:
+        """Those of :attr:`effects` that act on pulse widths."""
+        return [effect for effect in self.effects if isinstance(effect, OnWidths)]
+
+    @property
+    def on_charges(self) -> list[OnCharges]:
+        """Those of :attr:`effects` that act on charges."""
+        return [effect for effect in self.effects if isinstance(effect, OnCharges)]
+
+    @property
+    def on_codes(self) -> list[OnCodes]:
+        """Those of :attr:`effects` that act on what converters see."""
+        return [effect for effect in self.effects if isinstance(effect, OnCodes)]
+
+    @property
+    def shows_columns(self) -> bool:
+        """Whether every column's charge counts by itself: a converter or an effect sees it."""
+        return bool(self.converter_bits is not None or self.on_widths or self.on_charges or self.on_codes)
+
     def __post_init__(self) -> None:
         tile = f"tile {self.rows}x{self.columns}"
         _whole("rows", self.rows, 1, MOST_ROWS, tile)
         _whole("columns", self.columns, 2, MOST_COLUMNS, tile)
-        if self.columns % 2:
+        if self.columns % 2 and self.weights.mapping == "differential":
             raise InputError(f"{tile}: columns {self.columns} is odd: differential pairs need an even number")
         _whole("bits", self.bits, 1, MOST_BITS, "pulse widths")
         if self.converter_bits is not None:
@@ -54,6 +111,15 @@ class LayerSettings:
             raise InputError(f"signed {self.signed!r}: give true or false")
         if self.span not in SPANS:
             raise InputError(f"span {self.span!r}: give one of {', '.join(SPANS)}")
+        if self.signed_as not in SIGNED_AS:
+            raise InputError(f"signed_as {self.signed_as!r}: give one of {', '.join(SIGNED_AS)}")
+        if self.signed and self.signed_as == "offset" and self.bits < 2:
+            raise InputError("signed_as offset: pulse widths of bits 1 cannot show zero: give at least 2 or use phases")
+        if self.converter.of == "pair" and self.weights.mapping != "differential":
+            raise InputError("converter.of pair: an offset column is no pair: convert each column")
+        if self.converter_bits is None and self.on_codes:
+            raise InputError(f"{type(self.on_codes[0]).__name__}: an effect of converters without any: "
+                             "give converter_bits")  # fmt: skip
         if self.products is not None and not _are_products(self.products):
             raise InputError(f"products {self.products!r}: give [terms, drop terms, slots], drop terms at most terms")
 
@@ -66,12 +132,21 @@ class LayerSettings:
         given = dict(changes)
         if isinstance(given.get("products"), list):
             given["products"] = tuple(given["products"])
+        for key in ("weights", "inputs", "converter"):
+            if isinstance(given.get(key), dict):
+                given[key] = _part(getattr(self, key), given[key], f"{where}: {key}")
         try:
             if isinstance(given.get("currents"), (list, tuple)):
                 given["currents"] = _currents(given["currents"])
             return replace(self, **given)
         except InputError as error:
             raise InputError(f"{where}: {error}") from None
+
+
+def _part(part: Part, changes: dict[str, Any], where: str) -> Part:
+    """``part`` of the settings with ``changes`` of its keys."""
+    with first_error(where, changes):
+        return type(part).model_validate({**part.model_dump(exclude_defaults=True), **changes})
 
 
 def _whole(name: str, value: object, least: int, most: int, where: str) -> None:

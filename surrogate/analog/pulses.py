@@ -1,17 +1,21 @@
-"""Pulse widths of a layer's inputs: their range and their resolution."""
+"""Inputs as pulse widths: their range and their resolution."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from surrogate.analog.weights.integers import Unsigned
+from surrogate.analog.weights.ranges import RangeRule, some_of
 from surrogate.errors import InputError
 
-RANGE_QUANTILE = 0.999
-"""Inputs above this quantile of their sizes saturate the pulse width."""
+if TYPE_CHECKING:
+    from surrogate.analog.mapping import LayerSettings
 
-SAMPLE = 2**20
-"""Values of a layer's input that a quantile is taken of, at most, evenly taken from all."""
+WHOLE_WIDTH = RangeRule(by="percentile", percentile=99.9)
+"""Inputs above this quantile of their sizes saturate the pulse width."""
 
 
 def pulse_codes(x: Tensor, bits: int) -> Tensor:
@@ -27,11 +31,35 @@ def signed_codes(x: Tensor, bits: int, signed: bool) -> Tensor:
     return pulse_codes(torch.stack([x, -x]) if signed else x[None], bits)
 
 
-def input_range(given: Tensor) -> Tensor:
-    """The size of inputs ``given`` that takes the whole pulse width. Raises :class:`InputError` where all are zero."""
+def codes_of(x: Tensor, settings: LayerSettings) -> Tensor:
+    """Pulse widths [P, ...] over t_max of inputs ``x`` [...] over their range."""
+    if settings.signed and settings.signed_as == "offset":
+        return Unsigned(settings.bits).of(x.clamp(-1, 1))[None] / (2**settings.bits - 1)
+    return signed_codes(x, settings.bits, settings.signed)
+
+
+def zero_code(bits: int) -> tuple[float, float]:
+    """Pulse widths over t_max of zero, and of the largest input beyond it, where zero is half of the width."""
+    number = Unsigned(bits)
+    return number.zero / (2**bits - 1), number.top / (2**bits - 1)
+
+
+def read_codes(codes: Tensor, settings: LayerSettings) -> Tensor:
+    """What inputs of pulse widths ``codes`` [P, ...] stand for, over their range, [...]."""
+    if not settings.signed:
+        return codes[0]
+    if settings.signed_as == "phases":
+        return codes[0] - codes[1]
+    zero, top = zero_code(settings.bits)
+    return (codes[0] - zero) / top
+
+
+def input_range(given: Tensor, rule: RangeRule = WHOLE_WIDTH, steps: int | None = None) -> Tensor:
+    """The size of inputs ``given`` that takes the whole pulse width, which is told in ``steps``. Raises
+    :class:`InputError` where all are zero."""
     size = given.abs().flatten()
-    some = size[:: -(-len(size) // SAMPLE)]
-    top = torch.quantile(some.float(), RANGE_QUANTILE) if len(some) else torch.zeros(())
+    some = some_of(size)
+    top = rule.spans(some[None], steps)[0] if len(some) else torch.zeros(())
     top = top if float(top) > 0 else size.max()
     if not 0 < float(top) < float("inf"):
         raise InputError("inputs all zero or not finite: calibrate with real data")

@@ -1,4 +1,4 @@
-"""The ideal quantised network, the control of a retraining: the same pulse widths and clipped weights, perfect VMMs."""
+"""The ideal quantised network, the control of a retraining: the same pulse widths and weights, perfect VMMs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from torch import Tensor, nn
 
 from surrogate.analog.convert import replaced
 from surrogate.analog.layers import AnalogLayer
-from surrogate.analog.pulses import signed_codes
+from surrogate.analog.pulses import codes_of, read_codes
+from surrogate.analog.weights.integers import kept
 
 
 class QuantisedLayer(nn.Module):
-    """The digital layer of an :class:`AnalogLayer`, its inputs as pulse widths and its weights clipped as there."""
+    """The digital layer of an :class:`AnalogLayer`, its inputs as pulse widths and its weights clipped and rounded
+    as there."""
 
     span: Tensor
     input_range: Tensor
@@ -21,27 +23,27 @@ class QuantisedLayer(nn.Module):
     def __init__(self, analog: AnalogLayer) -> None:
         super().__init__()
         self.layer = analog.digital()
-        self.bits, self.signed = analog.settings.bits, analog.settings.signed
-        self.register_buffer("span", analog.weight_span().clone())
-        self.register_buffer("input_range", analog.input_range.clone())
+        self.settings = analog.settings
+        self.register_buffer("span", analog.weight_span().detach().clone())
+        self.register_buffer("input_range", analog.input_range.detach().clone())
 
-    def clipped(self) -> Tensor:
+    def kept(self) -> Tensor:
         """The weight as it counts."""
-        weight = self.layer.get_parameter("weight")
-        return torch.maximum(torch.minimum(weight, self.span), -self.span)
+        weight, bits = self.layer.get_parameter("weight"), self.settings.weights.bits
+        clipped = torch.maximum(torch.minimum(weight, self.span), -self.span)
+        return clipped if bits is None else self.span * kept(clipped / self.span, bits)
 
     def digital(self) -> nn.Module:
         """The digital layer, its weight as it counts."""
         layer = copy.deepcopy(self.layer)
         with torch.no_grad():
-            layer.get_parameter("weight").copy_(self.clipped())
+            layer.get_parameter("weight").copy_(self.kept())
         return layer
 
     def forward(self, x: Tensor) -> Tensor:
         """The layer's output for ``x``, shaped as the digital layer's."""
-        codes = signed_codes(x / self.input_range, self.bits, self.signed)
-        rounded = (codes[0] - codes[1] if self.signed else codes[0]) * self.input_range
-        out: Tensor = torch.func.functional_call(self.layer, {"weight": self.clipped()}, rounded)
+        rounded = read_codes(codes_of(x / self.input_range, self.settings), self.settings) * self.input_range
+        out: Tensor = torch.func.functional_call(self.layer, {"weight": self.kept()}, rounded)
         return out
 
 

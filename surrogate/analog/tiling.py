@@ -12,17 +12,20 @@ from rich.table import Table
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from surrogate.errors import InputError
+
 if TYPE_CHECKING:
     from surrogate.analog.layers import AnalogLayer
 
 
 @dataclass(frozen=True)
 class Tiling:
-    """A matrix [in, out] for each of ``groups``, on arrays of ``rows`` x ``columns``.
+    """A matrix [in, out] for each of ``groups``, on arrays of ``rows`` x ``columns``, of which every output takes
+    ``per_output`` (2: a differential pair) and the array ``shared`` for all of them.
 
-    Its rows are split evenly over as few arrays as hold them and lie at the clamps' end of each; its columns fill pair
-    after pair, array after array: column 2k carries the positive, 2k + 1 the negative part. Groups share no array. What
-    is left stays at the minimum current, its rows idle.
+    Its rows are split evenly over as few arrays as hold them and lie at the clamps' end of each; its outputs fill
+    column after column, array after array, shared columns behind them. Groups share no array. What is left stays at the
+    minimum current, its rows idle.
     """
 
     fan_in: int
@@ -30,6 +33,15 @@ class Tiling:
     groups: int
     rows: int
     columns: int
+    per_output: int = 2
+    shared: int = 0
+
+    def __post_init__(self) -> None:
+        if self.per_output + self.shared > self.columns:
+            raise InputError(
+                f"columns {self.columns}: one output takes {self.per_output} and its array {self.shared} more: "
+                "use wider tiles or fewer slices"
+            )
 
     @property
     def row_tiles(self) -> int:
@@ -42,14 +54,20 @@ class Tiling:
         return -(-self.fan_in // self.row_tiles)
 
     @property
-    def pairs(self) -> int:
-        """Column pairs of an array."""
-        return self.columns // 2
-
-    @property
     def column_tiles(self) -> int:
         """Arrays C that a row of one group is split over."""
-        return -(-self.fan_out // self.pairs)
+        return -(-self.fan_out // ((self.columns - self.shared) // self.per_output))
+
+    @property
+    def outputs(self) -> int:
+        """Outputs o of an array (the last one of a group may have fewer)."""
+        fitting = (self.columns - self.shared) // self.per_output
+        return fitting if self.column_tiles > 1 else self.fan_out
+
+    @property
+    def used_columns(self) -> int:
+        """Columns u of each array that outputs and what they share take, side by side."""
+        return self.outputs * self.per_output + self.shared
 
     @property
     def arrays(self) -> int:
@@ -58,8 +76,9 @@ class Tiling:
 
     @property
     def cells_used(self) -> int:
-        """Cells that carry weights."""
-        return 2 * self.groups * self.fan_in * self.fan_out
+        """Cells that carry weights or what is shared."""
+        of_arrays = self.shared * self.column_tiles
+        return self.groups * self.fan_in * (self.per_output * self.fan_out + of_arrays)
 
     def split_rows(self, values: Tensor) -> Tensor:
         """``values`` [..., in] by arrays and their used rows, [..., R, n]; zero where there is no input."""
@@ -70,9 +89,19 @@ class Tiling:
         """``values`` [..., n] of used rows as [..., N], zero beyond."""
         return pad(values, (0, self.rows - self.used_rows))
 
-    def split_columns(self, values: Tensor) -> Tensor:
-        """``values`` [..., C·M] by arrays, [..., C, M]."""
-        return values.unflatten(-1, (self.column_tiles, self.columns))
+    def whole_columns(self, values: Tensor, like: Tensor) -> Tensor:
+        """``values`` [..., u] of used columns as [..., M], beyond them ``like`` [..., 1]."""
+        missing = self.columns - self.used_columns
+        return torch.cat([values, like.expand(*values.shape[:-1], missing)], dim=-1) if missing else values
+
+    def by_arrays(self, values: Tensor) -> Tensor:
+        """``values`` [..., out, k] of outputs by arrays, [..., C, o, k]; zero where the last one has fewer."""
+        filled = pad(values, (0, 0, 0, self.column_tiles * self.outputs - self.fan_out))
+        return filled.unflatten(-2, (self.column_tiles, self.outputs))
+
+    def of_outputs(self, values: Tensor) -> Tensor:
+        """``values`` [..., C, o] of arrays by outputs, [..., out]."""
+        return values.flatten(-2)[..., : self.fan_out]
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from torch import Tensor
-from torch.nn.functional import pad
+from torch.nn.functional import conv2d, pad
 
 
 @dataclass(frozen=True)
@@ -41,3 +41,13 @@ class Windows:
         rows = view.permute(0, 1, 2, 4, 5, 3).reshape(self.vmms(image), -1)
         rows = pad(rows, (0, self.row_tiles * self.used_rows - rows.shape[1]))
         return rows.unflatten(-1, (self.row_tiles, self.used_rows))
+
+    def product(self, image: Tensor, weight: Tensor) -> Tensor:
+        """Products [v, G·out] of all windows of ``image`` [B, H, W, G·ch] with ``weight`` [G, in, out], rows in the
+        windows' order: a convolution."""
+        groups, _, outputs = weight.shape
+        if self.size == (1, 1) and groups == 1 and self.stride == (1, 1):
+            return image.flatten(0, 2) @ weight[0]
+        kernel = weight.unflatten(1, (*self.size, -1)).permute(0, 4, 3, 1, 2).flatten(0, 1)
+        out = conv2d(image.permute(0, 3, 1, 2), kernel, None, self.stride, 0, self.dilation, groups)
+        return out.permute(0, 2, 3, 1).reshape(-1, groups * outputs)

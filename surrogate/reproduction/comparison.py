@@ -15,8 +15,8 @@ from torch import nn
 from surrogate.analog import LayerSettings, Mapping, analog_layers, calibrate, convert, deploy, to_digital
 from surrogate.data.images import DataSet, Images
 from surrogate.hashes import network_hash, surrogate_hash
-from surrogate.reproduction.ideal import ideal_arrays
 from surrogate.reproduction.kept import Result, digest, kept
+from surrogate.stated import ideal_arrays
 from surrogate.surrogate import Surrogate
 from surrogate.training.evaluation import accuracy_of
 from surrogate.training.recipe import Recipe, TrainingRecipe

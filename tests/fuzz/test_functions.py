@@ -21,8 +21,9 @@ from netlists.nodal import clamp_currents
 from netlists.stimulus import check_durations
 from surrogate.analog import LayerSettings
 from surrogate.analog.pulses import pulse_codes
+from surrogate.analog.weights import encoding_of
 from surrogate.extraction import extract_states
-from surrogate.mapping import CurrentRange, inverse_curve, pair_currents, program
+from surrogate.mapping import CurrentRange, inverse_curve, level_currents, program
 from surrogate.scores import decibel
 from surrogate.strict_json import parse_json
 
@@ -159,12 +160,25 @@ def test_settings_of_tiles(_, case):
         attempt(LayerSettings, rows, columns, bits, currents, finite=False)
 
 
-@fuzz(30, st.tuples(_near((3, 2), -1, 1), st.floats(1e-3, 10), st.floats(1e-9, 1e-7), st.floats(1.01, 100)))
+MAPPINGS = st.fixed_dictionaries({}, optional={
+    "mapping": st.sampled_from(["differential", "offset", "pairs"]), "sides": st.sampled_from(["one", "two"]),
+    "zero": st.floats(-0.5, 1.5), "reference": st.sampled_from(["digital", "unit-cell"]),
+    "bits": st.integers(-1, 17), "slices": st.integers(0, 5), "asymmetry": st.floats(-0.5, 1.5),
+    "nonlinearity": st.floats(-12, 12),
+})  # fmt: skip
+
+
+@fuzz(60, st.tuples(_near((3, 2), -1, 1), MAPPINGS, st.floats(1e-9, 1e-7), st.floats(1.01, 100)))
 def test_weights_become_currents_in_range(_, case):
-    weight, span, low, ratio = case
-    currents = CurrentRange(low, low * ratio)
-    target = pair_currents(torch.from_numpy(np.nan_to_num(weight)), span, currents)
-    assert target.shape == (3, 4)
+    weight, changes, low, ratio = case
+    tile = LayerSettings(4, 10, 8, CurrentRange(low, low * ratio))
+    settings = attempt(tile.changed, {"weights": changes}, "test", finite=False)
+    if settings is None:
+        return
+    encoding = encoding_of(settings.weights)
+    level = encoding.levels(torch.from_numpy(np.nan_to_num(weight)))
+    target = level_currents(level, settings.currents)
+    assert target.shape == (3, 2 * encoding.columns)
     assert ((target >= low * (1 - 1e-9)) & (target <= low * ratio * (1 + 1e-9))).all()
 
 

@@ -5,29 +5,10 @@ import torch
 from synthetic import surrogate
 
 from surrogate.errors import InputError
-from surrogate.mapping import CurrentRange, InverseCurve, pair_currents, program
+from surrogate.mapping import CurrentRange, InverseCurve, program
 from surrogate.state_map import StateMap
 
 CURRENTS = CurrentRange(5e-9, 2e-7)
-
-
-def test_pairs_of_opposite_weights_are_swapped():
-    weight = torch.linspace(-1, 1, 12, dtype=torch.float64).reshape(4, 3)
-    currents = pair_currents(weight, 1.0, CURRENTS)
-    assert currents.shape == (4, 6)
-    turned = pair_currents(-weight, 1.0, CURRENTS)
-    assert torch.equal(currents[:, 0::2], turned[:, 1::2])
-    assert torch.equal(currents[:, 1::2], turned[:, 0::2])
-
-
-def test_the_difference_of_a_pair_is_the_weight():
-    weight = torch.tensor([[0.5, -0.25, 0.0, 2.0, -3.0]], dtype=torch.float64)
-    currents = pair_currents(weight, 2.0, CURRENTS)
-    swing = (CURRENTS.high - CURRENTS.low) / 2.0
-    difference = (currents[:, 0::2] - currents[:, 1::2]) / swing
-    torch.testing.assert_close(difference, weight.clamp(-2, 2), rtol=1e-12, atol=1e-15)
-    assert float(currents.min()) == CURRENTS.low
-    assert float(currents.max()) == pytest.approx(CURRENTS.high, rel=1e-6, abs=0)
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.0, 1e-7), (-1e-9, 1e-7), (1e-7, 1e-7), (2e-7, 1e-7), (float("nan"), 1)])

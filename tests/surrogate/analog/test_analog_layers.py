@@ -85,7 +85,7 @@ def test_the_fast_way_is_the_way_of_whole_arrays(kind, sizes, options, shape):
     layer, x = twin(kind(*sizes, **options)), uniform(*shape)
     with torch.no_grad():
         charge = layer.column_charges(layer.durations(x), layer.states())
-        assert error(layer(x), layer.arranged(layer.read_out(charge), x)) < 2e-3
+        assert error(layer(x), layer.arranged(layer.read_out(charge, layer.durations(x)), x)) < 2e-3
 
 
 def test_a_convolution_is_a_linear_layer_of_its_windows():
@@ -113,7 +113,7 @@ def test_phases_of_signed_inputs_are_subtracted():
 def test_tiles_hold_the_whole_matrix_once(sizes):
     t = Tiling(*sizes, rows=16, columns=8)
     assert t.row_tiles * t.used_rows >= t.fan_in and t.used_rows <= t.rows
-    assert t.column_tiles * t.pairs >= t.fan_out
+    assert t.column_tiles * t.outputs >= t.fan_out
     values = torch.arange(1.0, t.fan_in + 1)
     parts = t.split_rows(values)
     assert parts.shape == (t.row_tiles, t.used_rows)
@@ -123,7 +123,7 @@ def test_tiles_hold_the_whole_matrix_once(sizes):
     currents = layer.target_currents()
     used = (currents != CURRENTS.low).sum()
     assert int(used) == t.fan_in * t.fan_out  # the larger one of each pair
-    torch.testing.assert_close(layer.states()[..., : t.used_rows, :], layer.used_states())
+    torch.testing.assert_close(layer.states()[..., : t.used_rows, :], layer.programmed().state)
 
 
 def test_gradients_are_slopes():

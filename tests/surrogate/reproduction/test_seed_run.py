@@ -16,9 +16,9 @@ from surrogate.data.images import DataSet
 from surrogate.mapping import CurrentRange
 from surrogate.reproduction import comparison
 from surrogate.reproduction.comparison import Layout, SeedRun, compare
-from surrogate.reproduction.ideal import ideal_arrays
 from surrogate.reproduction.kept import kept
 from surrogate.reproduction.plans import plan
+from surrogate.stated import ideal_arrays
 
 SETTINGS = LayerSettings(16, 12, 8, CurrentRange(5e-9, 2e-7))
 LAYOUT = Layout("bad", surrogate(16, 12, log_switch=0.0), SETTINGS)
