@@ -47,7 +47,8 @@ def _terminal_nets(design: Design, graph: nx.MultiGraph) -> list[str]:
     nets = {}
     for a, b, element in graph.edges(data="element"):
         if isinstance(element, Transistor | ResistiveElement):
-            raise InputError(f"netlist: {element.name} is no resistor: this solution needs linear, clamped cells")
+            kind = "a transistor" if isinstance(element, Transistor) else "a nonlinear or switched cell"
+            raise InputError(f"netlist: {element.name} is {kind}: only linear, clamped cells have a nodal solution")
         if isinstance(element, Terminal):
             nets[element.role, element.index] = b if a == GROUND else a
     wanted = [("drive", i) for i in range(design.array.rows)] + [("clamp", j) for j in range(design.array.columns)]
