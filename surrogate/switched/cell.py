@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 SERIES_BEND = 0.05
-"""Bend below which the sinh is a series of :data:`SERIES_TERMS` terms, exact to rounding."""
-SERIES_TERMS = 6
+"""Bend below which the sinh is a series of as many terms as rounding leaves."""
+ROUNDING = 1e-17
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,13 @@ def _sinh(bend: Tensor, volts: Tensor) -> Tensor:
     if float(bend.detach()) > SERIES_BEND:
         root = bend.sqrt()
         return torch.sinh(root * volts) / root
-    square = bend * volts.square()
+    square, terms, size = bend * volts.square(), 1, abs(float(bend.detach())) / 6
+    while size > ROUNDING:
+        terms += 1
+        size *= abs(float(bend.detach())) / (2 * terms * (2 * terms + 1))
     total = torch.ones_like(square)
-    for k in range(SERIES_TERMS, 0, -1):
-        total = 1 + total * square / (2 * k * (2 * k + 1))
+    for k in range(terms, 0, -1):
+        total = 1 + total * square * (1 / (2 * k * (2 * k + 1)))
     return volts * total
 
 

@@ -26,7 +26,7 @@ from surrogate.switched.cell import Shared, relative_current, row_currents
 
 DEGREE = 2
 BINS = 12
-SOLVER_STEPS = 5
+SOLVER_STEPS = 3
 """Fixed-point steps for u; each gains a factor of some 1 / drop, the drop in units of the read voltage."""
 
 
@@ -77,7 +77,7 @@ class SwitchedTiles:
         gain = (alone * few).sum(-2, keepdim=True) / strength
         response, u = torch.ones_like(gain), alone / (1 + gain)
         for _ in range(SOLVER_STEPS):
-            if float(self.shared.bend) != 0:
+            if abs(float(self.shared.bend)) > LEAST_BEND:
                 response = _response(self.shared.bend, (u * few).sum(-2, keepdim=True) / strength)
             rest = wire @ (few - response * (g * u[..., None, :, :]).sum(-2)) - u
             u = u + rest / (1 + response * gain)
@@ -112,3 +112,5 @@ def _response(bend: Tensor, drop: Tensor) -> Tensor:
 
 LEAST_DROP = 1e-4
 """Smaller ones are lost in the rounding of single precision."""
+LEAST_BEND = 1e-6
+"""Cells of less bend respond as linear ones, but for a third of it."""
