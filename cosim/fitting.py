@@ -15,11 +15,12 @@ from cosim.provenance import Provenance, of_dataset
 from netlists.design import Design, ResistiveCell
 from netlists.designfile import parse_design
 from surrogate.calibration import calibrated_covariance
-from surrogate.engine import LinearEngine, MosEngine
+from surrogate.engine import LinearEngine, MosEngine, SwitchedEngine
 from surrogate.fit_linear import STATES, fit_linear
 from surrogate.fit_measured import fit_measured
-from surrogate.fit_programmed import ChargeData, Lines, SlotData, fit_programmed
+from surrogate.fit_programmed import ChargeData, Lines, ProgrammedFit, SlotData, fit_programmed
 from surrogate.surrogate import Domain, Surrogate, ideal_weights
+from surrogate.switched.fit import fit_switched
 
 MIN_SLOTS = 16
 
@@ -54,7 +55,7 @@ def fit_dataset(data: DataSet) -> Surrogate:
     )
     covariance = None
     if isinstance(design.cell, ResistiveCell):
-        kind, fit = LinearEngine.kind, fit_linear(slots, design.read.voltage)
+        kind, fit = _resistive(design, slots, totals)
         seen = torch.tensor(STATES)
     else:
         kind, fit = MosEngine.kind, fit_programmed(slots, totals, design.read.t_max, _lines(design))
@@ -79,6 +80,19 @@ def fit_dataset(data: DataSet) -> Surrogate:
         covariance=covariance,
         kind=kind,
     )
+
+
+def _resistive(design: Design, slots: SlotData, totals: ChargeData) -> tuple[str, ProgrammedFit]:
+    """Kind of engine and fit for an array of resistive cells."""
+    assert isinstance(design.cell, ResistiveCell)
+    if design.array.idle == "disconnected":
+        return SwitchedEngine.kind, fit_switched(slots, totals, design.read.voltage, design.read.t_max)
+    if design.cell.sinh_voltage is not None:
+        raise InputError(
+            "data set: cell.sinh_voltage with array.idle: clamped has no surrogate (idle cells conduct, and no longer "
+            "in proportion): disconnect idle cells or remove sinh_voltage"
+        )
+    return LinearEngine.kind, fit_linear(slots, design.read.voltage)
 
 
 def fit_measurements(data: Measurements, origin: Path) -> Surrogate:

@@ -61,7 +61,7 @@ def read_curve(design: Design, engine: Ngspice) -> ReadCurve:
     """
     if isinstance(design.cell, ResistiveCell):
         current = np.geomspace(0.5 * design.weights.current_min, 2 * design.weights.current_max, RESISTIVE_POINTS)
-        return ReadCurve(state=current / design.read.voltage, current=current)
+        return ReadCurve(state=design.cell.conductance(current, design.read.voltage), current=current)
     rows = min(design.array.rows, 5)
     row = rows // 2
     small = design.nominal.resized(rows, POINTS)

@@ -21,6 +21,7 @@ from netlists.design import Design, MosCell
 from netlists.devices.choice import device_of
 from netlists.graph import array_graph
 from netlists.mismatch import charge_shift
+from netlists.resistive_circuit import resistive_probe
 from netlists.stimulus import t_start
 
 Array = NDArray[np.float64]
@@ -61,7 +62,7 @@ def _saved(design: Design) -> list[str]:
         device = device_of(design.cell)
         names += [device.current_probe("1", f"x{cell}") for cell in cells] + [f"v(fg_{cell})" for cell in cells]
         return names + [device.voltage_probe("1", f"x{cell}") for cell in cells]
-    return names + [f"i(@rcell_{cell}[i])" for cell in cells]
+    return names + [resistive_probe(design, i, j) for i in range(rows) for j in range(columns)]
 
 
 def _printed(design: Design, t_stop: float) -> list[str]:

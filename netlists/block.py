@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from netlists.circuit import CHARGE_OHMS, INTEGRATOR_FARADS, INTEGRATOR_OHMS
 from netlists.design import Design, MosCell
 from netlists.devices.choice import device_of
-from netlists.elements import Capacitor, ChargeSource, Resistor, Terminal, Transistor
+from netlists.elements import Capacitor, ChargeSource, ResistiveElement, Resistor, Terminal, Transistor
+from netlists.errors import InputError
 from netlists.graph import SHORT_OHMS, array_graph, column_of, oriented
 from netlists.mismatch import charge_shift, deviations
 from netlists.stimulus import SETTLE_EDGES
@@ -71,6 +72,8 @@ def _element_cards(design: Design, graph: nx.MultiGraph, columns: range) -> Iter
             yield f"C{element.name} {first} {second} {element.farads!r}"
         elif isinstance(element, Transistor):
             yield _transistor(design, element)
+        elif isinstance(element, ResistiveElement):
+            raise InputError(f"netlist: {element.name} is nonlinear or switched: simulate its array as a whole")
         elif isinstance(element, ChargeSource):
             yield f"R{element.name} {first} {second} {CHARGE_OHMS:g}"
         elif isinstance(element, Terminal):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import networkx as nx
 
-from netlists.elements import GROUND, Capacitor, ChargeSource, Resistor, Terminal, Transistor
+from netlists.elements import GROUND, Capacitor, ChargeSource, ResistiveElement, Resistor, Terminal, Transistor
 from netlists.errors import InputError
 
 
@@ -44,7 +44,7 @@ def problems(graph: nx.MultiGraph) -> Iterator[str]:
         elif isinstance(element, Transistor):
             gates.add(element.gate)
             conducting.add_edge(a, b)
-        elif isinstance(element, Resistor):
+        elif isinstance(element, Resistor | ResistiveElement):
             conducting.add_edge(a, b)
     for gate in sorted(gates):
         if charge_sources.get(gate, 0) != 1:
@@ -66,6 +66,8 @@ def problems(graph: nx.MultiGraph) -> Iterator[str]:
 def _wrong_values(element: object) -> Iterator[str]:
     if isinstance(element, Resistor) and not 0 < element.ohms < math.inf:
         yield f"netlist: {element.name}: {element.ohms:g} ohm is not positive and finite: correct it"
+    if isinstance(element, ResistiveElement) and not 0 < element.siemens < math.inf:
+        yield f"netlist: {element.name}: {element.siemens:g} S is not positive and finite: correct it"
     if isinstance(element, Capacitor) and not 0 < element.farads < math.inf:
         yield f"netlist: {element.name}: {element.farads:g} F is not positive and finite: correct it"
     if isinstance(element, ChargeSource) and not math.isfinite(element.volts):

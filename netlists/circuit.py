@@ -14,9 +14,10 @@ from PySpice.Spice.Netlist import Circuit, SubCircuit
 from netlists.design import Design, MosCell
 from netlists.devices.choice import device_of
 from netlists.devices.device import Device
-from netlists.elements import Capacitor, ChargeSource, Resistor, Terminal, Transistor
+from netlists.elements import Capacitor, ChargeSource, ResistiveElement, Resistor, Terminal, Transistor
 from netlists.graph import SHORT_OHMS, oriented
 from netlists.mismatch import Deviations, deviations
+from netlists.resistive_circuit import ACCESS, define_resistive, place_resistive
 from netlists.stimulus import check_durations, t_start
 
 logging.getLogger("PySpice").setLevel(logging.ERROR)
@@ -65,6 +66,9 @@ def driver_cards(design: Design, duration: NDArray[np.float64]) -> str:
         top = f"{{max(t_{k}-t_edge, {SHORTEST_TOP}*t_edge)}}"
         pulse = f"PULSE({{v_idle}} {{v_active}} {{t_start}} {{t_edge}} {{t_edge}} {top} 1)"
         cards.append(f"Vdrv_{k} drv_{k} 0 {pulse if width > 0 else '{v_idle}'}")
+        if design.array.idle == "disconnected":
+            opening = pulse.replace("{v_idle} {v_active}", "0 1")
+            cards.append(f"V{ACCESS}_{k} {ACCESS}_{k} 0 {opening if width > 0 else 0}")
     return "\n".join(cards) + "\n"
 
 
@@ -73,6 +77,7 @@ def undriven_circuit(design: Design, graph: nx.MultiGraph) -> Circuit:
     circuit = Circuit(f"fgcosim array {design.name} {design.array.rows}x{design.array.columns} {design.hash[:12]}")
     _parameters(circuit, design)
     place = _cells(circuit, design) if isinstance(design.cell, MosCell) else None
+    define_resistive(circuit, design)
     shared = _shared_values(graph)
     for name, value in shared.items():
         circuit.parameter(name, repr(value))
@@ -85,6 +90,8 @@ def undriven_circuit(design: Design, graph: nx.MultiGraph) -> Circuit:
         elif isinstance(element, Capacitor):
             name = _parameter_of(element.name)
             circuit.C(element.name, a, b, f"{{{name}}}" if shared.get(name) == element.farads else element.farads)
+        elif isinstance(element, ResistiveElement):
+            place_resistive(circuit, design, element)
         elif isinstance(element, Transistor):
             bl, wl = f"bl_{element.column}_{element.row}", f"wl_{element.row}_{element.column}"
             assert place is not None

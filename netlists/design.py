@@ -33,6 +33,7 @@ from netlists.quantity import (
     Resistance,
     Temperature,
 )
+from netlists.resistive import MOST_BENT, ResistiveCell
 
 LEAST_OHMS = 0.01
 """Smallest wire, driver or switch resistance beside zero."""
@@ -45,12 +46,13 @@ class _Section(BaseModel):
 class Array(_Section):
     """Size and arrangement. ``mirrored``: rows come in pairs (0,1), (2,3), … that face each other, so that the
     *near* neighbour of an even row is the next word line and that of an odd row the previous one. In a plain array
-    the near neighbour is always the next word line."""
+    the near neighbour is always the next word line. ``idle``: cells of idle word lines stay ``clamped`` between two
+    lines of equal voltage, or an access device leaves them ``disconnected`` (resistive cells)."""
 
     rows: int = Field(ge=1, le=4096, strict=True)
     columns: int = Field(ge=1, le=4096, strict=True)
     mirrored: bool = Field(default=True, strict=True)
-    idle: Literal["clamped"] = "clamped"
+    idle: Literal["clamped", "disconnected"] = "clamped"
 
 
 class MosCell(_Section):
@@ -83,12 +85,6 @@ class MosCell(_Section):
         """What is left at its default is left out, so that choices added later change no design's hash."""
         later = {"device": "generic", "corner": "tt", "model": None, "mismatch": None}
         return {key: value for key, value in handler(self).items() if key not in later or value != later[key]}
-
-
-class ResistiveCell(_Section):
-    """A two-terminal cell between word line and bit line: a conductance ``current / read.voltage`` per cell."""
-
-    kind: Literal["resistive"]
 
 
 class Coupling(_Section):
@@ -189,12 +185,38 @@ class Design(_Section):
     layout: Layout | None = None
     parasitics: Parasitics | None = None
 
+    @model_validator(mode="after")
+    def _cell_fits(self) -> Self:
+        """What an array of this kind can and cannot have."""
+        cell, disconnected = self.cell, self.array.idle == "disconnected"
+        if isinstance(cell, MosCell):
+            if disconnected:
+                raise ValueError("array.idle disconnected: a floating-gate cell is its own switch: set it to clamped")
+            return self
+        if disconnected and cell.access_resistance is None:
+            raise ValueError("array.idle disconnected: cell.access_resistance is missing: give the access device's")
+        if not disconnected and cell.access_resistance is not None:
+            raise ValueError("cell.access_resistance: array.idle is clamped: set it to disconnected or remove this")
+        if cell.sinh_voltage is not None and self.read.voltage > MOST_BENT * cell.sinh_voltage:
+            raise ValueError(
+                f"cell.sinh_voltage {cell.sinh_voltage:g} V is below a {MOST_BENT:g}th of read.voltage: raise it"
+            )
+        ratio = self.weights.current_max / self.weights.current_min
+        if cell.on_off_ratio is not None and ratio > cell.on_off_ratio * (1 + 1e-9):
+            raise ValueError(
+                f"cell.on_off_ratio {cell.on_off_ratio:g}: weights.current_max / current_min is {ratio:g}: raise "
+                "current_min or the ratio"
+            )
+        return self
+
     @property
     def hash(self) -> str:
-        """SHA-256 of everything that decides a simulation; name, notes, pass levels and the drawn layout do not."""
+        """SHA-256 of everything that decides a simulation; name, notes, pass levels, the drawn layout and noise
+        do not."""
         body = self.model_dump(mode="json", exclude={"name", "notes", "levels", "layout", "parasitics"})
         if self.parasitics is not None:  # where its file lies does not matter, what is in it does
             body["parasitics"] = self.parasitics.model_dump(mode="json", exclude={"file"})
+        body["cell"].pop("read_noise", None)
         if isinstance(self.cell, MosCell) and self.cell.model is not None:
             del body["cell"]["model"]["file"]
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()

@@ -37,6 +37,17 @@ class Transistor:
 
 
 @dataclass(frozen=True)
+class ResistiveElement:
+    """A resistive cell that is more than a resistor (nonlinear, or behind its row's access device), of ``siemens`` at
+    the read voltage."""
+
+    name: str
+    siemens: float
+    row: int
+    column: int
+
+
+@dataclass(frozen=True)
 class ChargeSource:
     """What holds the stored charge of a floating gate: 1e18 ohm to its programmed voltage ``volts`` (leaks with a time
     constant of an hour, gives a regular operating point)."""
@@ -54,4 +65,4 @@ class Terminal:
     index: int
 
 
-Element = Resistor | Capacitor | Transistor | ChargeSource | Terminal
+Element = Resistor | Capacitor | Transistor | ResistiveElement | ChargeSource | Terminal

@@ -15,7 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netlists.design import Design, ResistiveCell
-from netlists.elements import GROUND, SHORT_OHMS, Capacitor, ChargeSource, Element, Resistor, Terminal, Transistor
+from netlists.elements import (
+    GROUND,
+    SHORT_OHMS,
+    Capacitor,
+    ChargeSource,
+    Element,
+    ResistiveElement,
+    Resistor,
+    Terminal,
+    Transistor,
+)
 from netlists.errors import InputError
 from netlists.reduction import array_wiring
 
@@ -78,7 +88,7 @@ def array_graph(design: Design, cells: NDArray[np.float64], columns: range | Non
     for i in range(shape[0]):
         for j in columns:
             if isinstance(design.cell, ResistiveCell):
-                _resistive_cell(graph, i, j, float(cells[i, j]))
+                _resistive_cell(graph, design.cell, i, j, float(cells[i, j]))
                 continue
             _transistor(graph, i, j, float(cells[i, j]))
             if design.parasitics is None:
@@ -139,10 +149,12 @@ def _capacitor(graph: nx.MultiGraph, a: str, b: str, name: str, farads: float) -
         add(graph, a, b, Capacitor(name, farads))
 
 
-def _resistive_cell(graph: nx.MultiGraph, i: int, j: int, siemens: float) -> None:
+def _resistive_cell(graph: nx.MultiGraph, cell: ResistiveCell, i: int, j: int, siemens: float) -> None:
     if siemens <= 0:
         raise InputError(f"cells[{i},{j}]: conductance {siemens:g} S is not positive: correct it")
-    add(graph, f"wl_{i}_{j}", f"bl_{j}_{i}", Resistor(f"cell_{i}_{j}", 1.0 / siemens))
+    name = f"cell_{i}_{j}"
+    element = Resistor(name, 1.0 / siemens) if cell.is_resistor else ResistiveElement(name, siemens, i, j)
+    add(graph, f"wl_{i}_{j}", f"bl_{j}_{i}", element)
 
 
 def _transistor(graph: nx.MultiGraph, i: int, j: int, volts: float) -> None:

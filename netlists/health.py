@@ -10,7 +10,7 @@ import networkx as nx
 
 from netlists.check import problems
 from netlists.design import Design
-from netlists.elements import GROUND, Capacitor, Resistor, Terminal, Transistor
+from netlists.elements import GROUND, Capacitor, ResistiveElement, Resistor, Terminal, Transistor
 from netlists.reduction import array_wiring, extracted, reduced
 
 DOMINATES = 0.5
@@ -71,7 +71,9 @@ def netlist_health(design: Design, graph: nx.MultiGraph) -> Health:
 
 
 def _is_cell(element: object) -> bool:
-    return isinstance(element, Transistor) or (isinstance(element, Resistor) and element.name.startswith("cell_"))
+    if isinstance(element, Resistor):
+        return element.name.startswith("cell_")
+    return isinstance(element, Transistor | ResistiveElement)
 
 
 def _shortened(lines: list[str]) -> list[str]:

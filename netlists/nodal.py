@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.linalg import splu
 
 from netlists.design import Design
-from netlists.elements import GROUND, Resistor, Terminal, Transistor
+from netlists.elements import GROUND, ResistiveElement, Resistor, Terminal, Transistor
 from netlists.errors import InputError
 
 
@@ -46,8 +46,9 @@ def _terminal_nets(design: Design, graph: nx.MultiGraph) -> list[str]:
     """Nets of the drivers row by row, then of the clamps column by column."""
     nets = {}
     for a, b, element in graph.edges(data="element"):
-        if isinstance(element, Transistor):
-            raise InputError(f"netlist: {element.name} is a transistor: only resistive cells have a nodal solution")
+        if isinstance(element, Transistor | ResistiveElement):
+            kind = "a transistor" if isinstance(element, Transistor) else "a nonlinear or switched cell"
+            raise InputError(f"netlist: {element.name} is {kind}: only linear, clamped cells have a nodal solution")
         if isinstance(element, Terminal):
             nets[element.role, element.index] = b if a == GROUND else a
     wanted = [("drive", i) for i in range(design.array.rows)] + [("clamp", j) for j in range(design.array.columns)]

@@ -17,6 +17,9 @@ from surrogate.fast.windows import Windows
 from surrogate.linear import RESISTANCES, effective_matrix, tile_products
 from surrogate.model import charges, one_hot_currents
 from surrogate.parameters import EFFECTS, SPECS, unflatten
+from surrogate.switched import cell as switched
+from surrogate.switched import reference
+from surrogate.switched.tiles import SwitchedTiles
 
 
 class TileEngine(Protocol):
@@ -112,6 +115,28 @@ class LinearEngine(Engine):
         return LinearTiles(torch.exp(self.shared))
 
 
+class SwitchedEngine(Engine):
+    """Resistive cells behind access devices that disconnect idle rows (:mod:`surrogate.switched`)."""
+
+    kind = "switched"
+    names = tuple((name, ()) for name in switched.NAMES)
+    effects = switched.EFFECTS
+
+    def charges(self, duration: Tensor, state: Tensor, without: tuple[str, ...] = ()) -> Tensor:
+        """See :class:`Engine`."""
+        return reference.charges(switched.without(switched.shared_of(self.shared), *without), state, duration)
+
+    def one_hot_currents(self, state: Tensor) -> Tensor:
+        """See :class:`Engine`."""
+        return reference.one_hot_currents(switched.shared_of(self.shared), state)
+
+    def tile_engine(
+        self, rows: int, low: float, high: float, typical: Tensor, accuracy: Accuracy | None = None
+    ) -> TileEngine:
+        """See :class:`Engine`; any size, any conductance, at one accuracy."""
+        return SwitchedTiles(switched.shared_of(self.shared))
+
+
 class LinearTiles:
     """Tiles of linear cells between wires of ``resistance`` [4]."""
 
@@ -140,5 +165,5 @@ class LinearTiles:
         return torch.cat([recomputed(of_part, part, weight) for part in image.split(each)])
 
 
-ENGINES: dict[str, type[Engine]] = {engine.kind: engine for engine in (MosEngine, LinearEngine)}
+ENGINES: dict[str, type[Engine]] = {engine.kind: engine for engine in (MosEngine, LinearEngine, SwitchedEngine)}
 """Engines by the kind that a surrogate's file names."""

@@ -8,7 +8,7 @@ from torch import Tensor
 from surrogate.fit_common import relative_weight
 from surrogate.fit_programmed import ProgrammedFit, SlotData
 from surrogate.least_squares import Linearisation, Problem, Unknowns, minimise
-from surrogate.linear import adjoint_nodes, currents, driven_nodes, effective_matrix, eliminate, slopes
+from surrogate.linear import effective_matrix
 from surrogate.state_map import MAP_TERMS, StateMap
 from surrogate.threads import one_thread_each
 
@@ -17,6 +17,9 @@ LOG_WIDTH = 5.0
 
 STATES = (0.0, 10.0)
 """Domain of states: the model is exact for all conductances, so it goes far beyond the best cell seen, whose is 1."""
+
+LOG_STEP = 1e-4
+"""Step of the central differences by the logarithms: 1e-9 of a current are rounding and curvature together."""
 
 LEAST_SIGMA = 1e-7
 """Relative size of the residuals that is never believed to be less: what ngspice's linear solutions leave."""
@@ -39,20 +42,20 @@ def fit_linear(slots: SlotData, read_voltage: float) -> ProgrammedFit:
     state, measured = slots.volts / best, slots.current / scale
     weight = relative_weight(measured)
     columns = measured.shape[1]
-    runs = [torch.nonzero(slots.matrix == k).flatten() for k in slots.matrix.unique()]
     empty = torch.zeros(0, columns, dtype=torch.float64)
 
+    def predicted(log_resistance: Tensor) -> Tensor:
+        matrix = effective_matrix(state, torch.exp(log_resistance))
+        return torch.einsum("pn,pnm->pm", slots.active, matrix[slots.matrix])
+
     def residual(point: Unknowns) -> Tensor:
-        matrix = effective_matrix(state, torch.exp(point.shared))
-        return (torch.einsum("pn,pnm->pm", slots.active, matrix[slots.matrix]) - measured) * weight
+        return (predicted(point.shared) - measured) * weight
 
     def linearise(point: Unknowns) -> Linearisation:
-        predicted, jacobian = torch.empty_like(measured), torch.empty(*measured.shape, 4, dtype=measured.dtype)
-        for run in runs:
-            predicted[run], jacobian[run] = _pattern_currents(
-                state[slots.matrix[run[0]]], torch.exp(point.shared), slots.active[run]
-            )
-        error, by_shared = (predicted - measured) * weight, jacobian * weight[..., None]
+        error = residual(point)
+        steps = LOG_STEP * torch.eye(4).to(point.shared)
+        slopes = [(predicted(point.shared + step) - predicted(point.shared - step)) / (2 * LOG_STEP) for step in steps]
+        by_shared = torch.stack(slopes, dim=-1) * weight[..., None]
         gradient = torch.einsum("nm,nmk->k", error, by_shared)
         none = torch.zeros(len(measured), 0, columns, dtype=measured.dtype)
         return Linearisation(error, Unknowns(gradient, empty), by_shared, none)
@@ -63,14 +66,6 @@ def fit_linear(slots: SlotData, read_voltage: float) -> ProgrammedFit:
         solution = minimise(Problem(residual, linearise, start, width, LEAST_SIGMA), start)
     state_map = StateMap(torch.eye(MAP_TERMS, dtype=torch.float64)[1], 0.0, best)
     return ProgrammedFit(solution.unknowns.shared, state_map, scale, solution)
-
-
-def _pattern_currents(state: Tensor, resistance: Tensor, active: Tensor) -> tuple[Tensor, Tensor]:
-    """Clamp currents [P, M] of patterns ``active`` [P, N] and their derivatives [P, M, 4] by ln of the resistances."""
-    e = eliminate(state, resistance)
-    driven = currents(e, driven_nodes(e, resistance, active.T), active.T)
-    by_resistance = slopes(driven, currents(e, adjoint_nodes(e)))
-    return driven.bit_line[0].T, (by_resistance * resistance[:, None, None]).permute(1, 2, 0)
 
 
 def _start(state: Tensor, slots: SlotData, measured: Tensor) -> Tensor:

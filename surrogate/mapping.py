@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from surrogate.cell import cell_current, gate_fall
-from surrogate.engine import LinearEngine
+from surrogate.engine import LinearEngine, SwitchedEngine
 from surrogate.errors import InputError
 from surrogate.fast.curve import Curve, tabulated
 from surrogate.model import array_edge
 from surrogate.surrogate import Surrogate
+from surrogate.switched.cell import shared_of, state_for
 
 TABLE_POINTS = 2001
 
@@ -123,13 +124,28 @@ class Proportional:
         return current / self.scale
 
 
-Inverse = InverseCurve | Proportional
+class Accessed:
+    """State of a resistive cell behind its access device that conducts a target current between ideal lines."""
+
+    least = 0.0
+
+    def __init__(self, surrogate: Surrogate) -> None:
+        self.scale, self.shared = surrogate.current_scale, shared_of(surrogate.shared)
+
+    def __call__(self, current: Tensor) -> Tensor:
+        """States of target ``current`` A."""
+        return state_for(self.shared, current / self.scale).to(current.dtype)
+
+
+Inverse = InverseCurve | Proportional | Accessed
 
 
 def inverse_curve(surrogate: Surrogate, currents: CurrentRange, rows: int) -> Inverse:
     """States of target currents, for the surrogate's kind of cell."""
     if isinstance(surrogate.engine, LinearEngine):
         return Proportional(surrogate)
+    if isinstance(surrogate.engine, SwitchedEngine):
+        return Accessed(surrogate)
     return InverseCurve(surrogate, currents, rows)
 
 

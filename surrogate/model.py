@@ -135,7 +135,7 @@ def cell_currents(p: Parameters, state: Tensor, active: Tensor, precision: Preci
         return gate * cell_current(p, held - rise, drop) - (1 - gate) * idle_current(p, held, drop)
 
     with torch.no_grad():
-        current, rate, damping = _converge(step, torch.zeros_like(before), precision.currents)
+        current, rate, damping = converge(step, torch.zeros_like(before), precision.currents)
     if not torch.is_grad_enabled() or current.numel() == 0:
         return current
     for _ in range(math.ceil(math.log(precision.derivatives) / math.log(rate))):
@@ -143,7 +143,7 @@ def cell_currents(p: Parameters, state: Tensor, active: Tensor, precision: Preci
     return current
 
 
-def _converge(step, current: Tensor, tolerance: float) -> tuple[Tensor, float, Tensor]:  # type: ignore[no-untyped-def]
+def converge(step, current: Tensor, tolerance: float) -> tuple[Tensor, float, Tensor]:  # type: ignore[no-untyped-def]
     """Fixed point of ``step`` from ``current`` [P, N, M], the damping [P, 1, M] of the last iterations and the factor
     by which errors fall under it.
 
@@ -196,7 +196,7 @@ def one_hot_currents(p: Parameters, state: Tensor, precision: Precision = EXACT)
         return cell_current(p, alone - p.sensitivity * drop - rise, drop)
 
     with torch.no_grad():
-        current, _, _ = _converge(step, torch.zeros_like(alone), precision.currents)
+        current, _, _ = converge(step, torch.zeros_like(alone), precision.currents)
     return current.reshape(state.shape)
 
 

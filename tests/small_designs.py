@@ -40,12 +40,16 @@ BASE: dict[str, Any] = {
 MakeDesign = Callable[..., Design]
 
 
-def small_design(rows: int = 3, columns: int = 2, cell: str = "n", **sections: dict[str, Any]) -> Design:
-    """A small design; ``cell`` is n, p or resistive, and each of ``sections`` overrides keys of that section."""
+def small_design(
+    rows: int = 3, columns: int = 2, cell: str | dict[str, Any] = "n", **sections: dict[str, Any]
+) -> Design:
+    """A small design; ``cell`` is n, p, resistive or a whole section; each of ``sections`` overrides keys."""
     data = copy.deepcopy(BASE)
     data["array"].update(rows=rows, columns=columns)
     if cell == "resistive":
         data["cell"] = {"kind": "resistive"}
+    elif isinstance(cell, dict):
+        data["cell"] = cell
     else:
         data["cell"]["channel"] = cell
     for name, values in sections.items():

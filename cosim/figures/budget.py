@@ -14,6 +14,8 @@ NAMES = {
     "gate_coupling": "floating gate → floating gate",
     "bit_line_drop": "bit-line voltage drop",
     "word_line_drop": "word-line voltage drop",
+    "access": "access device",
+    "nonlinearity": "nonlinear cells",
     "edge": "pulse edges",
     "array_edge": "array edge",
 }
