@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,11 @@ HEADS = (
     "network", "layout", "software", "deployed", "control", "noise injection", "retrained", "SPICE, of all test images",
     "class agreement", "charges", "seeds", "machine",
 )  # fmt: skip
+
+SHORT_HEADS = (
+    "made by", "layout", "software", "deployed", "control", "noise injection", "retrained", "SPICE sign-off", "seeds"
+)
+ACCURACIES = ("software", "deployed", "control", "noise", "retrained")
 
 Row = dict[str, Any]
 
@@ -36,18 +42,40 @@ def _rows(path: Path) -> list[Row]:
 
 def markdown(rows: list[Row]) -> str:
     """``rows`` as a table in Markdown: accuracies in per cent, mean ± standard deviation over seeds."""
-    lines = [f"| {' | '.join(HEADS)} |", f"|{' --- |' * len(HEADS)}"]
-    lines += [f"| {' | '.join(_cells(row))} |" for row in rows]
+    return _table(HEADS, [_cells(row) for row in rows])
+
+
+def short_markdown(rows: list[Row]) -> str:
+    """The same without what takes room: :func:`markdown`'s columns on SPICE in one."""
+    return _table(SHORT_HEADS, [
+        [f"`{row['command'].partition(' ')[0]}`", row["layout"], *_accuracies(row), _sign_off(row["signoff"]),
+         str(len(row["seeds"]))] for row in rows
+    ])  # fmt: skip
+
+
+def _table(heads: Sequence[str], rows: list[list[str]]) -> str:
+    lines = [f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}", *(f"| {' | '.join(row)} |" for row in rows)]
     return "\n".join(lines) + "\n"
+
+
+def _accuracies(row: Row) -> list[str]:
+    found = [row["accuracy"][name] for name in ACCURACIES]
+    several = len(row["seeds"]) > 1
+    return [f"{100 * x['mean']:.2f}" + (f" ± {100 * x['std']:.2f}" if several else "") for x in found]
+
+
+def _sign_off(signed: Row | None) -> str:
+    if signed is None:
+        return "–"
+    charges = f"{signed['ser_db']:.0f} dB"
+    if agreement := signed.get("class_agreement"):
+        return f"{agreement['estimate']:.0%} of {signed['images']} images agree, {charges}"
+    return f"{_interval(signed['accuracy_of_all_spice'])}, {charges}"
 
 
 def _cells(row: Row) -> list[str]:
     signed = row["signoff"]
-    several = len(row["seeds"]) > 1
-    cells = [f"`{row['command']}` ({row['data']})", f"{row['layout']}, {row['arrays']}"]
-    for name in ("software", "deployed", "control", "noise", "retrained"):
-        found = row["accuracy"][name]
-        cells.append(f"{100 * found['mean']:.2f}" + (f" ± {100 * found['std']:.2f}" if several else ""))
+    cells = [f"`{row['command']}` ({row['data']})", f"{row['layout']}, {row['arrays']}", *_accuracies(row)]
     if signed is None:
         cells += ["–", "–", "–"]
     else:

@@ -16,7 +16,7 @@ _RETRAINING = {
         label_smoothing=0.05,
     ),
     "lenet5": TrainingRecipe(
-        epochs=5, epoch_images=20_000, batch=64, optimiser=Adam(rate=2e-3), schedule=OneCycle(warmup=0.2),
+        epochs=10, epoch_images=20_000, batch=64, optimiser=Adam(rate=2e-3), schedule=OneCycle(warmup=0.2),
         augmentation=Augmentation(shift=2),
     ),
     "vgg": TrainingRecipe(

@@ -21,7 +21,7 @@ from cosim.reproduction.layouts import LAYOUTS, design_of
 from cosim.reproduction.run import Reproduction
 from cosim.reproduction.sampled import Sample, _disturbed, _inputs, _sample, sampled_sign_off
 from cosim.reproduction.signoff import Arrays, sign_off
-from cosim.reproduction.table import add_rows, markdown
+from cosim.reproduction.table import add_rows, markdown, short_markdown
 from cosim.validation import validate_dataset
 from surrogate.analog import LayerSettings, Mapping, analog_layers, calibrate, convert
 from surrogate.data.images import Images
@@ -161,6 +161,16 @@ def test_rows_of_a_table_replace_their_like(tmp_path):
     text = (tmp_path / "table.md").read_text(encoding="utf-8")
     assert text == markdown(rows) and "75.00 ± 1.00" in text
     assert len({line.count("|") for line in text.splitlines()}) == 1
+
+
+def test_a_short_row_says_what_spice_said():
+    agreed = {"ser_db": 65.2, "class_agreement": {"estimate": 0.99}, "images": 100}
+    sampled = {"ser_db": 60.0, "accuracy_of_all_spice": {"estimate": 0.97, "low": 0.96, "high": 0.98}}
+    rows = [_row("a", "mild", 0.5) | {"signoff": signed} for signed in (agreed, sampled, None)]
+    lines = short_markdown(rows).splitlines()
+    assert "| 99% of 100 images agree, 65 dB |" in lines[2] and "| 97.00 (96.00 … 98.00), 60 dB |" in lines[3]
+    assert all(line.startswith("| `scripts/reproduce_a` | mild | 50.00 ± 1.00 |") for line in lines[2:])
+    assert len({line.count("|") for line in lines}) == 1
 
 
 def _no_pool(*_):
