@@ -8,6 +8,7 @@ After Obradovic et al., "High-accuracy inference in neuromorphic circuits using 
 from __future__ import annotations
 
 import multiprocessing
+import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -20,7 +21,7 @@ import torch
 from torch import nn
 
 from cosim.design_space.low_resolution_cases import Case
-from cosim.orphans import end_with_parent
+from netlists.orphans import end_with_parent
 from surrogate.analog import calibrate, calibrate_outputs, convert, deploy
 from surrogate.data.catalogue import load
 from surrogate.data.images import DataSet
@@ -133,7 +134,7 @@ def run(
     ``OSError``."""
     found: dict[Point, Result] = {}
     seeds = {(point.data, point.seed): point for point in reversed(points)}  # these train the software networks
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin) as pool:
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin, (os.getpid(),)) as pool:
         try:
             for some in (list(seeds.values()), [point for point in points if point not in seeds.values()]):
                 jobs = {pool.submit(result, study, point, out, data_folder): point for point in some}
@@ -146,6 +147,6 @@ def run(
     return [found[point] for point in points]
 
 
-def _begin() -> None:
-    end_with_parent()
+def _begin(parent: int) -> None:
+    end_with_parent(parent)
     torch.set_num_threads(1)

@@ -4,6 +4,7 @@ seed, kept when it is done."""
 from __future__ import annotations
 
 import multiprocessing
+import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -15,7 +16,7 @@ import torch
 
 from cosim.design_space.systems import SYSTEMS, hardware
 from cosim.errors import InputError
-from cosim.orphans import end_with_parent
+from netlists.orphans import end_with_parent
 from surrogate.analog import calibrate_ranges, convert, deploy
 from surrogate.analog.convert import folded
 from surrogate.data import catalogue
@@ -128,7 +129,7 @@ def run(
     ``folder``, and those found there are not computed again. Raises :class:`InputError`, ``OSError``."""
     context, done = multiprocessing.get_context("spawn"), 0
     results: dict[int, dict[str, Any]] = {}
-    with ProcessPoolExecutor(min(workers, len(wanted)), context, _begin, (data,)) as pool:
+    with ProcessPoolExecutor(min(workers, len(wanted)), context, _begin, (os.getpid(), data)) as pool:
         futures = {pool.submit(_one, point, folder): k for k, point in enumerate(wanted)}
         try:
             for future in as_completed(futures):
@@ -149,9 +150,9 @@ def baseline(given: Given) -> float:
 _loaded: Given | None = None
 
 
-def _begin(data: Path | None) -> None:
+def _begin(parent: int, data: Path | None) -> None:
     global _loaded
-    end_with_parent()
+    end_with_parent(parent)
     torch.set_num_threads(1)
     _loaded = given(data)
 

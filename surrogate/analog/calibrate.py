@@ -43,7 +43,8 @@ def calibrate(model: nn.Module, inputs: Tensor, reference: nn.Module | None = No
 
     Gain and offset of each output are the regression of the outputs of ``reference``, a digital network with the same
     layers by name (batch norms behind them are folded as :func:`~surrogate.analog.convert.convert` does), on those of
-    the analog layer; by default that is :func:`to_digital` of the model. All outputs of its layers for all ``inputs`` are held in memory. Raises :class:`InputError` where a layer's inputs are negative
+    the analog layer; by default that is :func:`to_digital` of the model. All outputs of its layers for all ``inputs``
+    are held in memory. Raises :class:`InputError` where a layer's inputs are negative
     but its settings take them as unsigned, and where a layer is called more than once or not at all.
     """
     layers = analog_layers(model)
