@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from surrogate.fast.calls import call
 from surrogate.fast.curve import Curve
-from surrogate.fast.native import call
 
 
 @dataclass(frozen=True)

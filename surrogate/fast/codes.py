@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from surrogate.fast.native import call
+from surrogate.fast.calls import call
 
 
 class _Codes(torch.autograd.Function):

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from surrogate.fast.calls import call
 from surrogate.fast.library import library
-from surrogate.fast.native import call
 
 SHIFT = 15
 """Lower bits of a number that its place in the table leaves out: 256 steps in each octave."""

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from surrogate.fast.calls import call
 from surrogate.fast.clock import grid_of
 from surrogate.fast.library import library
 from surrogate.fast.rooms import Room, Rooms
@@ -80,25 +81,6 @@ def _widened(values: Tensor, parts: int) -> Tensor:
     """Rows of a table, in equal ``parts`` filled up to a multiple of the vector length."""
     split = [torch.nn.functional.pad(v, (0, -v.shape[1] % LANES)) for v in values.chunk(parts, dim=1)]
     return torch.cat(split, dim=1).contiguous()
-
-
-Given = Tensor | int | float | ctypes.Structure | None
-
-
-def call(name: str, *given: Given) -> None:
-    """Call a kernel; tensors must be contiguous."""
-    if getattr(library(), name)(*map(_as_c, given)):
-        raise ValueError(f"{name}: no kernel for this number of terms")
-
-
-def _as_c(value: Given):  # type: ignore[no-untyped-def]
-    if value is None:
-        return None
-    if isinstance(value, Tensor):
-        return ctypes.c_void_p(value.data_ptr())
-    if isinstance(value, int):
-        return ctypes.c_int64(value)
-    return ctypes.byref(ctypes.c_float(value) if isinstance(value, float) else value)
 
 
 def beside(like: Tensor, tiles: int, rows: int, columns: int) -> list[Tensor]:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from surrogate.fast.native import Kernels, Seen, beside, call, idle, shapes_seen, way_back, width
+from surrogate.fast.calls import call
+from surrogate.fast.native import Kernels, Seen, beside, idle, shapes_seen, way_back, width
 from surrogate.fast.pairs import PairFunctions, parts, sides_apart
 from surrogate.fast.rooms import Room, in_place
 from surrogate.fast.windows import Windows
@@ -133,13 +134,14 @@ class _PairSums(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx, gradient):  # type: ignore[no-untyped-def,override]
         current, amplitude = ctx.saved_tensors
-        work, given, flat = ctx.work, gradient.T, current.flatten(0, 1)
+        work, given, flat = ctx.work, gradient.contiguous(), current.flatten(0, 1)
         tiles, _, pairs = current.shape
         to_current, to_amplitude = torch.zeros_like(flat), torch.zeros_like(amplitude)
         to_planes = torch.zeros_like(work.planes) if ctx.needs_input_grad[0] else None
         for (first, last, s), slope in zip(work.each(*ctx.rest), ctx.slopes.tensors, strict=True):
-            g = torch.nn.functional.pad(given[:, first:last], (0, slope.shape[-1] - (last - first)))
-            projection = (slope.unflatten(2, (2, pairs)) * g).flatten(2, 3)
+            g, projection = slope.new_empty(pairs, slope.shape[-1]), torch.empty_like(slope)
+            sizes = (tiles * work.slots, last - first, pairs, slope.shape[-1])
+            call("fg_pair_projection", *sizes, given[first:last], slope, g, projection)
             to_current.addmm_(s.steady.flatten(0, 1), g.T)
             for slot in range(work.slots):
                 to_amplitude.baddbmm_(s.seen[:, slot], projection[:, slot].mT)

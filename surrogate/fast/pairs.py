@@ -15,7 +15,7 @@ from torch import Tensor
 PART = 2**18
 """Pulses computed together, so that they stay in the cache."""
 
-LEAST, MOST = 512, 4096
+LEAST, MOST = 2048, 4096
 """VMMs computed together."""
 
 

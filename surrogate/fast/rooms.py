@@ -7,6 +7,8 @@ from collections import defaultdict
 
 from torch import Tensor
 
+from surrogate.fast.calls import call
+
 
 class Room:
     """A piece of memory and the tensors in it; with this object it goes back to where it came from, so that whoever
@@ -50,8 +52,14 @@ def _some(free: list[Tensor], like: Tensor, size: int) -> Tensor:
     try:
         block = free.pop()
     except IndexError:
-        return like.new_empty(size)
-    return block if block.numel() >= size else like.new_empty(size)
+        return _new(like, size)
+    return block if block.numel() >= size else _new(like, size)
+
+
+def _new(like: Tensor, size: int) -> Tensor:
+    block = like.new_empty(size)
+    call("fg_large_pages", size * block.element_size(), block)
+    return block
 
 
 def in_place(block: Tensor, shapes: tuple[tuple[int, ...], ...]) -> list[Tensor]:
