@@ -27,8 +27,9 @@ def pair_functions(kernels: Kernels, state: Tensor, pairs: int) -> PairFunctions
     """Functions of the first ``pairs`` pairs of columns of tiles ``state`` u [R, C, n, M]."""
     current, amplitude, mean, strength, *drop = _PairFunctions.apply(state, kernels, pairs)
     sides = state.shape[1]
-    shared = (values.unflatten(0, (-1, sides)).mean(1) for values in (mean, strength))
-    return PairFunctions(current, amplitude, *shared, tuple(sides_apart(values, sides, pairs) for values in drop))
+    mean, strength = (values.unflatten(0, (-1, sides)).mean(1) for values in (mean, strength))
+    response, curvature, share = (sides_apart(values, sides, pairs) for values in drop)
+    return PairFunctions(current, amplitude, mean, strength, (response, curvature, share))
 
 
 class _PairFunctions(torch.autograd.Function):
