@@ -22,8 +22,8 @@ class Cells:
 
     state: Tensor
     """stored states [G, R, C, N, M]; where arrays need not know their idle rows, [G, R, C, n, M] of the used ones"""
-    current: Tensor
-    """one-hot read currents [G, R, C, n, u] A of the used cells"""
+    current: Tensor | None
+    """one-hot read currents [G, R, C, n, u] A of the used cells; None where nothing asks for them"""
 
 
 class Arrays:

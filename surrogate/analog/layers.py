@@ -115,7 +115,7 @@ class AnalogLayer(nn.Module):
 
     def phases(self, images: Tensor) -> Tensor:
         """Pulse widths [P, B, H, W, ch] in 0..1 of ``images`` [B, H, W, ch]; the second of two phases is subtracted."""
-        return codes_of(images / self.input_range, self.settings)
+        return codes_of(images, self.input_range, self.settings)
 
     def widths(self, images: Tensor) -> Tensor:
         """Pulse widths [P, v, G, R, n] (in units of t_max) of every VMM of ``images`` on the used rows."""
@@ -175,7 +175,7 @@ class AnalogLayer(nn.Module):
         if self.cells is not None and self.currents is not None:
             rows = slice(None) if self.arrays.tiles.whole_arrays else slice(self.tiling.used_rows)
             return Cells(self.cells[..., rows, :], self.currents)
-        return programmed(self.wanted_currents(), self.arrays, self.settings, self.tiling, generator)
+        return programmed(self.weights(), self.arrays, self.settings, self.tiling, generator)
 
     def states(self) -> Tensor:
         """Stored states [G, R, C, N, M] of all cells: the fixed ones, or what the weights ask for."""
@@ -211,8 +211,8 @@ class AnalogLayer(nn.Module):
         """Digital outputs [v, out] of sums [P, v, out] of all phases' columns (:meth:`summed`)."""
         swing = (self.settings.currents.high - self.settings.currents.low) / self.arrays.surrogate.current_scale
         span = 1.0 if self.settings.span == "tile" else self.span
-        out = self.gain * self._subtracted(sums) * (span * self.input_range / swing) + self.offset
-        return out if self.bias is None else out + self.bias
+        shift = self.offset if self.bias is None else self.offset + self.bias
+        return torch.addcmul(shift, self._subtracted(sums), self.gain * (span * self.input_range / swing))
 
     def _subtracted(self, sums: Tensor) -> Tensor:
         if not self.settings.signed:

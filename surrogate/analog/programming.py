@@ -9,7 +9,11 @@ from surrogate.analog.arrays import Arrays, Cells
 from surrogate.analog.mapping import LayerSettings
 from surrogate.analog.tiling import Tiling
 from surrogate.analog.weights import Encoding
-from surrogate.mapping import CurrentRange, level_currents, program
+from surrogate.analog.weights.differential import OneSided
+from surrogate.analog.weights.stored import LINEAR
+from surrogate.fast.cells import PairCells
+from surrogate.fast.curve import tabulated
+from surrogate.mapping import CurrentRange, InverseCurve, level_currents, program
 
 PROGRAMMED_CELLS = 2**16
 """Cells that are programmed at a time, which bounds memory."""
@@ -40,12 +44,35 @@ def disturbed_states(state: Tensor, arrays: Arrays, settings: LayerSettings, gen
 
 
 def programmed(
-    current: Tensor, arrays: Arrays, settings: LayerSettings, tiling: Tiling, generator: Generator | None
+    weight: Tensor, arrays: Arrays, settings: LayerSettings, tiling: Tiling, generator: Generator | None
 ) -> Cells:
-    """Cells told to show ``current`` [G, R, C, n, u] A alone, with the settings' effects; differentiable."""
-    shown = told_to_shown(current, arrays, settings, generator)
+    """Cells that hold ``weight`` [G, R, n, out] over the span, each as if it were alone, with the settings' effects;
+    differentiable."""
+    if not (settings.on_currents or settings.on_states or settings.on_charges) and _fusible(weight, arrays):
+        return Cells(_fused_states(weight, arrays, settings, tiling), None)
+    shown = told_to_shown(
+        target_currents(weight, tiling, arrays.encoding, settings.currents), arrays, settings, generator
+    )
     state = disturbed_states(arrays.inverse(shown), arrays, settings, generator)
     return Cells(laid_out(state, arrays, tiling, arrays.tiles.whole_arrays), shown)
+
+
+def _fusible(weight: Tensor, arrays: Arrays) -> bool:
+    side = arrays.encoding
+    plain = isinstance(side, OneSided) and side.bits is None and side.slices == 1 and side.curve == LINEAR
+    inverse = isinstance(arrays.inverse, InverseCurve) and not arrays.tiles.whole_arrays
+    return plain and inverse and tabulated(weight)
+
+
+def _fused_states(weight: Tensor, arrays: Arrays, settings: LayerSettings, tiling: Tiling) -> Tensor:
+    """States [G, R, C, n, M] of pairs of cells that hold ``weight`` [G, R, n, out] where :func:`_fusible` says so."""
+    assert isinstance(arrays.encoding, OneSided) and isinstance(arrays.inverse, InverseCurve)
+    low, high = settings.currents.low, settings.currents.high
+    cells = PairCells(
+        tiling.columns, tiling.column_tiles, tiling.outputs, low, high - low, arrays.encoding.zero,
+        arrays.inverse.curve, arrays.inverse.special_rows, arrays.inverse.at_edge,
+    )  # fmt: skip
+    return cells.states(weight.flatten(0, 1)).unflatten(0, weight.shape[:2])
 
 
 def laid_out(state: Tensor, arrays: Arrays, tiling: Tiling, whole: bool) -> Tensor:

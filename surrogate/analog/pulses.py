@@ -10,6 +10,8 @@ from torch import Tensor
 from surrogate.analog.weights.integers import Unsigned, rounded
 from surrogate.analog.weights.ranges import RangeRule, some_of
 from surrogate.errors import InputError
+from surrogate.fast.codes import codes
+from surrogate.fast.curve import tabulated
 
 if TYPE_CHECKING:
     from surrogate.analog.mapping import LayerSettings
@@ -30,8 +32,11 @@ def signed_codes(x: Tensor, bits: int, signed: bool) -> Tensor:
     return pulse_codes(torch.stack([x, -x]) if signed else x[None], bits)
 
 
-def codes_of(x: Tensor, settings: LayerSettings) -> Tensor:
-    """Pulse widths [P, ...] over t_max of inputs ``x`` [...] over their range."""
+def codes_of(given: Tensor, full: Tensor, settings: LayerSettings) -> Tensor:
+    """Pulse widths [P, ...] over t_max of inputs ``given`` [...] whose range is ``full``."""
+    if not settings.signed and not full.requires_grad and tabulated(given):
+        return codes(given, float(full), 2**settings.bits - 1)[None]
+    x = given / full
     if settings.signed and settings.signed_as == "offset":
         return Unsigned(settings.bits).of(x.clamp(-1, 1))[None] / (2**settings.bits - 1)
     return signed_codes(x, settings.bits, settings.signed)

@@ -42,7 +42,7 @@ class QuantisedLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The layer's output for ``x``, shaped as the digital layer's."""
-        rounded = read_codes(codes_of(x / self.input_range, self.settings), self.settings) * self.input_range
+        rounded = read_codes(codes_of(x, self.input_range, self.settings), self.settings) * self.input_range
         out: Tensor = torch.func.functional_call(self.layer, {"weight": self.kept()}, rounded)
         return out
 

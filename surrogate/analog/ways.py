@@ -75,7 +75,8 @@ def _by_pairs(layer: AnalogLayer, images: Tensor, cells: Cells) -> Tensor:
         if not gapless:
             shown = shown.unflatten(-1, (t.column_tiles, -1))[..., : t.outputs * per_output].flatten(-2)
         found.append(read_back.of_pairs(shown)[..., : t.fan_out])
-    return torch.cat(found, dim=-1).unflatten(0, (len(phases), -1))
+    together = found[0] if len(found) == 1 else torch.cat(found, dim=-1)
+    return together.unflatten(0, (len(phases), -1))
 
 
 def _by_columns(layer: AnalogLayer, images: Tensor, cells: Cells) -> Tensor:
@@ -116,6 +117,7 @@ def shown_charges(layer: AnalogLayer, told: Tensor, cells: Cells) -> Tensor:
     charge = layer.column_charges(whole, cells.state)
     effects = settings.on_charges
     if effects:
+        assert cells.current is not None
         current = t.whole_columns(cells.current, cells.current.new_full((1,), settings.currents.low))
         read = Read(width, current, surrogate.current_scale, surrogate.time_scale)
         for noise in effects:

@@ -3,13 +3,14 @@ bits of a floating-point number are a place in."""
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
+from surrogate.fast.calls import call
 from surrogate.fast.library import library
-from surrogate.fast.native import call
 
 SHIFT = 15
 """Lower bits of a number that its place in the table leaves out: 256 steps in each octave."""
@@ -21,6 +22,12 @@ BEYOND = 10
 def tabulated(x: Tensor) -> bool:
     """Whether the kernel exists and can compute with ``x``."""
     return x.dtype == torch.float32 and x.device.type == "cpu" and library() is not None
+
+
+class CCurve(ctypes.Structure):
+    """As in kernels/curve.h."""
+
+    _fields_ = (*((name, ctypes.c_int64) for name in ("first", "shift", "points")), ("table", ctypes.c_void_p))
 
 
 class Curve:
@@ -35,9 +42,13 @@ class Curve:
         (slope,) = torch.gradient(value, spacing=(grid,))
         self.first, self.table = first, torch.stack([value, slope], dim=1).float()
 
+    def description(self) -> CCurve:
+        """The C structure; it points into a tensor that this object keeps."""
+        return CCurve(self.first, SHIFT, len(self.table), self.table.data_ptr())
+
     def __call__(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Values and slopes at ``x`` (any shape); without gradients of their own."""
         x = x.detach().contiguous()
         value, slope = torch.empty_like(x), torch.empty_like(x)
-        call("fg_curve", x.numel(), self.first, SHIFT, len(self.table), self.table, x, value, slope)
+        call("fg_curve", self.description(), x.numel(), x, value, slope)
         return value, slope

@@ -13,7 +13,7 @@ from surrogate.fast.clock import grid_of, mean_clock
 from surrogate.fast.crosstalk import crosstalk_features
 from surrogate.fast.drop import remaining_charge
 from surrogate.fast.native import Kernels, usable
-from surrogate.fast.pairs import PART, columns_apart, pair_functions, recomputed
+from surrogate.fast.pairs import PART, columns_apart, recomputed
 from surrogate.fast.tables import cell_tables
 from surrogate.fast.tiles import CellModel, TileFunctions, cell_model, tile_functions
 from surrogate.fast.windows import Windows
@@ -96,10 +96,10 @@ class FastEngine:
 
         As of :meth:`tile_charges`, at a fraction of its time and memory."""
         rows, path = state.shape[2], self._path(image, state.shape[2])
-        tiles = self.functions(state.flatten(0, 1)).side_by_side(state.shape[1])
         if isinstance(path, Kernels):
-            return native_pairs.pair_sums(path, pair_functions(tiles, pairs), image, windows, self.accuracy.slots)
-        tiles = tiles.narrow(2 * pairs)
+            functions = native_pairs.pair_functions(path, state, pairs)
+            return native_pairs.pair_sums(path, functions, image, windows, self.accuracy.slots)
+        tiles = path.functions(state.flatten(0, 1)).side_by_side(state.shape[1]).narrow(2 * pairs)
 
         def of_part(part: Tensor) -> Tensor:
             pulses = windows.pulses(part).transpose(0, 1)

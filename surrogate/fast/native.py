@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import ctypes
-import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from surrogate.fast.calls import call
 from surrogate.fast.clock import grid_of
 from surrogate.fast.library import library
+from surrogate.fast.rooms import Room, Rooms
 from surrogate.fast.tiles import CellModel, TileFunctions
 
 LANES = 8
@@ -58,6 +59,7 @@ class Kernels:
             *(cell.gate_row, cell.gate_column, tables.mean_fall, cell.driver, cell.word_line),
             *(cell.switch, cell.bit_line, cell.sensitivity),
         )
+        self.rooms = Rooms()
         self.grid = (tables.mean.values.shape[0], tables.mean.low, 1 / tables.mean.step)
 
     def description(self, rows: int, columns: int) -> _Cell:
@@ -81,23 +83,15 @@ def _widened(values: Tensor, parts: int) -> Tensor:
     return torch.cat(split, dim=1).contiguous()
 
 
-Given = Tensor | int | float | ctypes.Structure | None
+def beside(like: Tensor, tiles: int, rows: int, columns: int) -> list[Tensor]:
+    """Room for what the functions of tiles hold beside current and amplitude: mean, strength, response, curvature,
+    share."""
+    return [like.new_empty(tiles, rows), like.new_empty(tiles, 5), *like.new_empty(3, tiles, columns)]
 
 
-def call(name: str, *given: Given) -> None:
-    """Call a kernel; tensors must be contiguous."""
-    if getattr(library(), name)(*map(_as_c, given)):
-        raise ValueError(f"{name}: no kernel for this number of terms")
-
-
-def _as_c(value: Given):  # type: ignore[no-untyped-def]
-    if value is None:
-        return None
-    if isinstance(value, Tensor):
-        return ctypes.c_void_p(value.data_ptr())
-    if isinstance(value, int):
-        return ctypes.c_int64(value)
-    return ctypes.byref(ctypes.c_float(value) if isinstance(value, float) else value)
+def way_back(kernels: Kernels, like: Tensor, tiles: int, rows: int, columns: int) -> Room:
+    """Room for what is kept of tiles' functions for their gradient."""
+    return kernels.rooms.kept(like, (tiles, rows), (tiles, columns), *[(tiles, rows, columns)] * 4)
 
 
 class _TileFunctions(torch.autograd.Function):
@@ -107,19 +101,17 @@ class _TileFunctions(torch.autograd.Function):
         k, n, m = state.shape
         terms, drop_terms = kernels.sizes
         current, amplitude = state.new_empty(k, terms * n, m), state.new_empty(k, drop_terms * n, m)
-        mean, strength, profile = state.new_empty(k, n), state.new_empty(k, 5), state.new_empty(k, n)
-        response, curvature, share, kappa = state.new_empty(4, k, m)
-        kept = (profile, kappa, *state.new_empty(4, k, n, m))
-        out = (current, amplitude, mean, response, curvature, share, strength)
-        call("fg_tile_forward", kernels.description(n, m), k, terms, drop_terms, state, *out, *kept)
-        ctx.kernels = kernels
-        ctx.save_for_backward(*kept)
-        ctx.mark_non_differentiable(mean, strength, response, curvature, share)
-        return current, amplitude, mean, strength, response, curvature, share
+        rest, kept = beside(state, k, n, m), way_back(kernels, state, k, n, m)
+        mean, strength, *drop = rest
+        out = (current, amplitude, mean, *drop, strength, *kept.tensors)
+        call("fg_tile_forward", kernels.description(n, m), k, terms, drop_terms, state, *out)
+        ctx.kernels, ctx.kept = kernels, kept
+        ctx.mark_non_differentiable(*rest)
+        return current, amplitude, *rest
 
     @staticmethod
     def backward(ctx, to_current, to_amplitude, *_):  # type: ignore[no-untyped-def,override]
-        kept, kernels = ctx.saved_tensors, ctx.kernels
+        kept, kernels = ctx.kept.tensors, ctx.kernels
         k, n, m = kept[2].shape
         to_state = torch.empty_like(kept[2])
         given = (*kept, to_current.contiguous(), to_amplitude.contiguous(), to_state)
@@ -179,20 +171,18 @@ class Seen(NamedTuple):
         return to_pulse
 
 
-def idle(kernels: Kernels, tiles: int, rows: int, vmms: int, slots: int, like: Tensor) -> Seen:
-    """Room for ``vmms`` VMMs, all their pulses zero."""
+def shapes_seen(kernels: Kernels, tiles: int, rows: int, vmms: int, slots: int) -> tuple[tuple[int, ...], ...]:
+    """Shapes of all in :class:`Seen` but the slots in which pulses end, for ``vmms`` VMMs."""
     (terms, drop_terms), w = kernels.sizes, width(vmms)
     shapes = ((tiles, rows, w), (tiles, slots, rows, w), (tiles, rows, w), (tiles, slots, w), (tiles, slots, w))
-    features = ((tiles, terms * rows, w), (tiles, slots, drop_terms * rows, w))
-    pulse, elapsed, slope, square, level, steady, seen = in_one_block(like, *shapes, *features)
-    slot = like.new_empty((tiles, rows, w) if slots > 1 else 0, dtype=torch.int32)
+    return (*shapes, (tiles, terms * rows, w), (tiles, slots, drop_terms * rows, w))
+
+
+def idle(tensors: list[Tensor]) -> Seen:
+    """VMMs all of whose pulses are zero, in ``tensors`` of :func:`shapes_seen`."""
+    pulse, elapsed, slope, square, level, steady, seen = tensors
+    slot = pulse.new_empty(pulse.shape if elapsed.shape[1] > 1 else 0, dtype=torch.int32)
     return Seen(pulse.zero_(), elapsed, slope, slot, square, level, steady, seen)
-
-
-def in_one_block(like: Tensor, *shapes: tuple[int, ...]) -> list[Tensor]:
-    """Tensors of ``shapes`` in one piece of memory, which the system need not find page by page again and again."""
-    sizes = [math.prod(shape) for shape in shapes]
-    return [part.view(shape) for part, shape in zip(like.new_empty(sum(sizes)).split(sizes), shapes, strict=True)]
 
 
 class _Charges(torch.autograd.Function):
@@ -200,21 +190,21 @@ class _Charges(torch.autograd.Function):
     def forward(ctx, duration: Tensor, current: Tensor, amplitude: Tensor, rest, kernels, slots):  # type: ignore[no-untyped-def,override]
         k, b, n = duration.shape
         mean, strength, *drop = rest
-        seen = idle(kernels, k, n, b, slots, duration)
+        room = kernels.rooms.kept(duration, *shapes_seen(kernels, k, n, b, slots))
+        seen = idle(room.tensors)
         seen.pulse[..., :b] = duration.mT
         seen.derive(kernels, mean, strength)
         charge, slope = torch.bmm(current.mT, seen.steady), torch.matmul(amplitude.mT[:, None], seen.seen)
         sizes = (k, charge.shape[-1], slots, current.shape[-1], 1, 0)
         call("fg_remaining_charge", *sizes, seen.square, seen.level, *drop, charge, slope)
-        ctx.kernels, ctx.vmms = kernels, b
-        ctx.save_for_backward(slope, current, amplitude, *seen)
+        ctx.kernels, ctx.vmms, ctx.room, ctx.seen = kernels, b, room, seen
+        ctx.save_for_backward(slope, current, amplitude)
         return charge[..., :b].mT
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, gradient: Tensor):  # type: ignore[no-untyped-def,override]
-        slope, current, amplitude, *kept = ctx.saved_tensors
-        seen = Seen(*kept)
+        (slope, current, amplitude), seen = ctx.saved_tensors, ctx.seen
         given = torch.nn.functional.pad(gradient.mT, (0, slope.shape[-1] - ctx.vmms))
         projected = slope * given[:, None]
         to_current = torch.bmm(seen.steady, given.mT)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
-from surrogate.fast.native import Kernels, Seen, call, idle, in_one_block, width
-from surrogate.fast.pairs import PairFunctions, parts
+from surrogate.fast.calls import call
+from surrogate.fast.native import Kernels, Seen, beside, idle, shapes_seen, way_back, width
+from surrogate.fast.pairs import PairFunctions, parts, sides_apart
+from surrogate.fast.rooms import Room, in_place
 from surrogate.fast.windows import Windows
 
 
@@ -18,6 +21,44 @@ def pair_sums(kernels: Kernels, pairs: PairFunctions, image: Tensor, windows: Wi
     rest = (pairs.mean, pairs.strength, *pairs.drop)
     charge: Tensor = _PairSums.apply(image, pairs.current, pairs.amplitude, rest, kernels, windows, slots)
     return charge
+
+
+def pair_functions(kernels: Kernels, state: Tensor, pairs: int) -> PairFunctions:
+    """Functions of the first ``pairs`` pairs of columns of tiles ``state`` u [R, C, n, M]."""
+    current, amplitude, mean, strength, *drop = _PairFunctions.apply(state, kernels, pairs)
+    sides = state.shape[1]
+    mean, strength = (values.unflatten(0, (-1, sides)).mean(1) for values in (mean, strength))
+    response, curvature, share = (sides_apart(values, sides, pairs) for values in drop)
+    return PairFunctions(current, amplitude, mean, strength, (response, curvature, share))
+
+
+class _PairFunctions(torch.autograd.Function):
+    """:func:`surrogate.fast.tiles.tile_functions`, taken apart where they still are in the cache."""
+
+    @staticmethod
+    def forward(ctx, state: Tensor, kernels: Kernels, pairs: int):  # type: ignore[no-untyped-def,override]
+        state = state.contiguous()
+        r, sides, n, m = state.shape
+        terms, drop_terms = kernels.sizes
+        current, amplitude = state.new_empty(r, terms * n, pairs), state.new_empty(r, drop_terms * n, 2 * pairs)
+        rest, kept = beside(state, r * sides, n, m), way_back(kernels, state, r * sides, n, m)
+        sizes = (r * sides, sides, pairs, *kernels.sizes)
+        mean, strength, *drop = rest
+        out = (current, amplitude, mean, *drop, strength, *kept.tensors)
+        call("fg_pair_forward", kernels.description(n, m), *sizes, state, *out)
+        ctx.kernels, ctx.sizes, ctx.kept = kernels, sizes, kept
+        ctx.mark_non_differentiable(*rest)
+        return current, amplitude, *rest
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, to_current, to_amplitude, *_):  # type: ignore[no-untyped-def,override]
+        kept = ctx.kept.tensors
+        (n, m), sides = kept[2].shape[1:], ctx.sizes[1]
+        to_state = torch.empty_like(kept[2])
+        given = (*kept, to_current.contiguous(), to_amplitude.contiguous(), to_state)
+        call("fg_pair_backward", ctx.kernels.description(n, m), *ctx.sizes, *given)
+        return to_state.unflatten(0, (-1, sides)), None, None
 
 
 _NAMES = ("height", "width", "channels", "high", "wide", "down", "right", "down_apart", "right_apart", "out_high")
@@ -43,22 +84,26 @@ class _Parts:
         self.planes = image.permute(0, 3, 1, 2).contiguous()
         """[B, ch, H, W]: windows side by side are neighbours in it"""
 
-    def slopes(self, pairs: int) -> list[Tensor]:
+    def slopes(self, pairs: int) -> Room:
         """Room for each part's derivatives [R, slots, 2P, w] of the drop."""
         fixed = (self.windows.row_tiles, self.slots, 2 * pairs)
-        return in_one_block(self.planes, *((*fixed, width(last - first)) for first, last in self.limits))
+        shapes = ((*fixed, width(last - first)) for first, last in self.limits)
+        return self.kernels.rooms.kept(self.planes, *shapes)
 
     def each(self, mean: Tensor, strength: Tensor) -> Iterator[tuple[int, int, Seen]]:
         """First and last + 1 VMM of each part and what is seen of them, until the next part comes."""
-        room: dict[int, Seen] = {}
+        most, seen, prepared = self.limits[0][1], None, 0
+        room = self.kernels.rooms.passing(self.planes, (sum(map(math.prod, self._shapes(most))),))
         for first, last in self.limits:
             count = last - first
-            if count not in room:
-                room = {count: idle(self.kernels, *self.arrays, count, self.slots, self.planes)}
-            seen = room[count]
+            if seen is None or count != prepared:
+                seen, prepared = idle(in_place(room.tensors[0], self._shapes(count))), count
             call("fg_gather", self.description, first, count, seen.pulse.shape[-1], self.planes, seen.pulse)
             seen.derive(self.kernels, mean, strength)
             yield first, last, seen
+
+    def _shapes(self, count: int) -> tuple[tuple[int, ...], ...]:
+        return shapes_seen(self.kernels, *self.arrays, count, self.slots)
 
     def scatter(self, first: int, last: int, to_pulse: Tensor, to_planes: Tensor) -> None:
         """Add the gradient to the pulses of a part to that to the planes."""
@@ -72,7 +117,7 @@ class _PairSums(torch.autograd.Function):
         tiles, _, pairs = current.shape
         work = _Parts(kernels, windows, image, slots)
         out, flat, slopes = image.new_empty(pairs, work.limits[-1][1]), current.flatten(0, 1), work.slopes(pairs)
-        for (first, last, s), slope in zip(work.each(mean, strength), slopes, strict=True):
+        for (first, last, s), slope in zip(work.each(mean, strength), slopes.tensors, strict=True):
             charge = torch.mm(flat.T, s.steady.flatten(0, 1))
             torch.matmul(amplitude.mT[:, None], s.seen, out=slope)
             sizes = (tiles, charge.shape[-1], slots, 2 * pairs, 2, 1)
@@ -80,6 +125,9 @@ class _PairSums(torch.autograd.Function):
             out[:, first:last] = charge[:, : last - first]
         if any(ctx.needs_input_grad):
             ctx.work, ctx.rest, ctx.slopes = work, (mean, strength), slopes
+        else:
+            del slopes
+            kernels.rooms.clear()
         ctx.save_for_backward(current, amplitude)
         return out.T
 
@@ -87,13 +135,14 @@ class _PairSums(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx, gradient):  # type: ignore[no-untyped-def,override]
         current, amplitude = ctx.saved_tensors
-        work, given, flat = ctx.work, gradient.T, current.flatten(0, 1)
+        work, given, flat = ctx.work, gradient.contiguous(), current.flatten(0, 1)
         tiles, _, pairs = current.shape
         to_current, to_amplitude = torch.zeros_like(flat), torch.zeros_like(amplitude)
         to_planes = torch.zeros_like(work.planes) if ctx.needs_input_grad[0] else None
-        for (first, last, s), slope in zip(work.each(*ctx.rest), ctx.slopes, strict=True):
-            g = torch.nn.functional.pad(given[:, first:last], (0, slope.shape[-1] - (last - first)))
-            projection = (slope.unflatten(2, (2, pairs)) * g).flatten(2, 3)
+        for (first, last, s), slope in zip(work.each(*ctx.rest), ctx.slopes.tensors, strict=True):
+            g, projection = slope.new_empty(pairs, slope.shape[-1]), torch.empty_like(slope)
+            sizes = (tiles * work.slots, last - first, pairs, slope.shape[-1])
+            call("fg_pair_projection", *sizes, given[first:last], slope, g, projection)
             to_current.addmm_(s.steady.flatten(0, 1), g.T)
             for slot in range(work.slots):
                 to_amplitude.baddbmm_(s.seen[:, slot], projection[:, slot].mT)

@@ -12,12 +12,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from surrogate.fast.tiles import TileFunctions
-
 PART = 2**18
 """Pulses computed together, so that they stay in the cache."""
 
-LEAST, MOST = 512, 4096
+LEAST, MOST = 2048, 4096
 """VMMs computed together."""
 
 
@@ -26,9 +24,9 @@ class PairFunctions:
     """R tiles of n rows and P column pairs; only ``current`` and ``amplitude`` are differentiable."""
 
     current: Tensor
-    """[R, r·n, P] differences within pairs of :attr:`TileFunctions.current`"""
+    """[R, r·n, P] differences within pairs of :attr:`~surrogate.fast.tiles.TileFunctions.current`"""
     amplitude: Tensor
-    """[R, d·n, 2P] :attr:`TileFunctions.amplitude`, all positive columns before all negative ones"""
+    """[R, d·n, 2P] :attr:`~surrogate.fast.tiles.TileFunctions.amplitude`, all positive columns before negative ones"""
     mean: Tensor
     """[R, n]"""
     strength: Tensor
@@ -37,36 +35,11 @@ class PairFunctions:
     """[R, 2P] response, curvature and share"""
 
 
-def pair_functions(tiles: TileFunctions, pairs: int) -> PairFunctions:
-    """The first ``pairs`` pairs of columns (2k positive, 2k + 1 negative) of ``tiles``."""
-    current, amplitude = _Apart.apply(tiles.current, tiles.amplitude, pairs)
-    drop = (_apart(tiles.response, pairs), _apart(tiles.curvature, pairs), _apart(tiles.share, pairs))
-    return PairFunctions(current, amplitude, tiles.mean, tiles.strength, drop)
-
-
-def _apart(values: Tensor, pairs: int) -> Tensor:
-    """The first ``pairs`` pairs of columns of ``values`` [..., M], all positive before all negative ones."""
-    return torch.cat([values[..., 0 : 2 * pairs : 2], values[..., 1 : 2 * pairs : 2]], dim=-1)
-
-
-class _Apart(torch.autograd.Function):
-    """Differences of one tensor's pairs of columns, and the columns of another one apart."""
-
-    @staticmethod
-    def forward(ctx, current: Tensor, amplitude: Tensor, pairs: int) -> tuple[Tensor, Tensor]:  # type: ignore[no-untyped-def,override]
-        ctx.columns = current.shape[-1]
-        return current[..., 0 : 2 * pairs : 2] - current[..., 1 : 2 * pairs : 2], _apart(amplitude, pairs)
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx, to_difference: Tensor, to_apart: Tensor) -> tuple[Tensor, Tensor, None]:  # type: ignore[no-untyped-def,override]
-        pairs = to_difference.shape[-1]
-        both = (to_difference, -to_difference), to_apart.split(pairs, dim=-1)
-        given = [values.new_zeros(*values.shape[:-1], ctx.columns) for values, _ in both]
-        for to, sides in zip(given, both, strict=True):
-            for side, values in enumerate(sides):
-                to[..., side : 2 * pairs : 2] = values
-        return given[0], given[1], None
+def sides_apart(values: Tensor, sides: int, pairs: int) -> Tensor:
+    """Values [R·C, M] of the columns of tiles, each C = ``sides`` side by side, as [R, 2P]: of the first ``pairs`` P
+    pairs (2k positive, 2k + 1 negative) all positive columns before all negative ones."""
+    joined = values.unflatten(0, (-1, sides)).flatten(1)
+    return torch.cat([joined[:, 0 : 2 * pairs : 2], joined[:, 1 : 2 * pairs : 2]], dim=-1)
 
 
 def parts(vmms: int, pulses: int) -> list[tuple[int, int]]:

@@ -8,9 +8,20 @@ import torch
 from torch import Tensor
 
 
+class _Rounded(torch.autograd.Function):
+    @staticmethod
+    def forward(_ctx, value: Tensor) -> Tensor:  # type: ignore[no-untyped-def,override]
+        return torch.round(value)
+
+    @staticmethod
+    def backward(_ctx, gradient: Tensor) -> Tensor:  # type: ignore[no-untyped-def,override]
+        return gradient
+
+
 def rounded(value: Tensor) -> Tensor:
     """``value`` at the nearest whole numbers, its gradient as if it were not rounded (Bengio et al., 2013)."""
-    return torch.round(value).detach() + (value - value.detach()) if value.requires_grad else torch.round(value)
+    whole: Tensor = _Rounded.apply(value)
+    return whole
 
 
 def signs(weight: Tensor) -> Tensor:

@@ -73,39 +73,46 @@ void fine_clock(int64_t n, int64_t width, int64_t slots, int64_t grid, const flo
     }
 }
 
-// One slot on a grid of G steps: kLanes VMMs.
+constexpr int kLine = 2;  // vectors that are worked on together, as rows lie far apart and come by lines of the cache
+
+// One slot on a grid of G steps: kLine · kLanes VMMs.
 template <int G>
 void coarse_clock(int64_t n, int64_t width, const float* duration, const float* weight, float per_total,
                   const float* strength, float* elapsed, float* slope, float* square, float* level) {
   const Vec zero{}, one = zero + 1.0f;
   const float scale = static_cast<float>(G), length = 1.0f / scale;
-  Vec current[G + 1] = {}, change[G];
-  for (int64_t i = 0; i < n; ++i) {
-    const Vec time = load(duration + i * width), w = time > zero ? zero + weight[i] : zero;
-    const Vec place = time * scale + 0.5f;
-    for (int k = 0; k <= G; ++k) current[k] += w * max(min(place - static_cast<float>(k), one), zero);
-  }
-  for (Vec& some : current) some *= growth(strength, some * per_total);
-  Vec two = zero, three = zero;
-  for (int k = 0; k < G; ++k) {
-    const Vec step = 0.5f * (current[k] + current[k + 1]), squared = step * step * length;
-    change[k] = current[k + 1] - current[k];
-    two += squared, three += step * squared;
-  }
-  store(square, two);
-  store(level, three / max(two, zero + kTiny));
-  for (int64_t i = 0; i < n; ++i) {
-    const Vec place = load(duration + i * width) * scale;
-    Vec read = zero, steep = current[0];
-    for (int k = 0; k < G; ++k) {
-      const Vec beyond = place - static_cast<float>(k), late = max(k + 1 < G ? min(beyond, one) : beyond, zero);
-      const Vec rise = late * change[k];
-      read += late * (current[k] + 0.5f * rise);
-      steep += rise;
+  Vec current[kLine][G + 1] = {}, change[kLine][G];
+  for (int64_t i = 0; i < n; ++i)
+    for (int b = 0; b < kLine; ++b) {
+      const Vec time = load(duration + i * width + b * kLanes), w = time > zero ? zero + weight[i] : zero;
+      const Vec place = time * scale + 0.5f;
+      for (int k = 0; k <= G; ++k) current[b][k] += w * max(min(place - static_cast<float>(k), one), zero);
     }
-    store(elapsed + i * width, read * length);
-    store(slope + i * width, steep);
+  for (int b = 0; b < kLine; ++b) {
+    for (Vec& some : current[b]) some *= growth(strength, some * per_total);
+    Vec two = zero, three = zero;
+    for (int k = 0; k < G; ++k) {
+      const Vec step = 0.5f * (current[b][k] + current[b][k + 1]), squared = step * step * length;
+      change[b][k] = current[b][k + 1] - current[b][k];
+      two += squared, three += step * squared;
+    }
+    store(square + b * kLanes, two);
+    store(level + b * kLanes, three / max(two, zero + kTiny));
   }
+  for (int64_t i = 0; i < n; ++i)
+    for (int b = 0; b < kLine; ++b) {
+      const int64_t at = i * width + b * kLanes;
+      const Vec place = load(duration + at) * scale;
+      Vec read = zero, steep = current[b][0];
+      for (int k = 0; k < G; ++k) {
+        const Vec beyond = place - static_cast<float>(k), late = max(k + 1 < G ? min(beyond, one) : beyond, zero);
+        const Vec rise = late * change[b][k];
+        read += late * (current[b][k] + 0.5f * rise);
+        steep += rise;
+      }
+      store(elapsed + at, read * length);
+      store(slope + at, steep);
+    }
 }
 
 }  // namespace
@@ -118,12 +125,12 @@ int fg_mean_clock(int64_t tiles, int64_t n, int64_t width, int64_t slots, int64_
                   const float* weight, const float* strength, float* elapsed, float* slope, int32_t* slot,
                   float* square, float* level) {
   const int64_t nw = n * width, sw = slots * width;
-  if (slots == 1 && grid != 5 && grid != 15) return 1;
+  if (slots == 1 && ((grid != 5 && grid != 15) || width % (kLine * kLanes))) return 1;
   for (int64_t t = 0; t < tiles; ++t) {
     float total = 0.0f;
     for (int64_t i = 0; i < n; ++i) total += weight[t * n + i];
     const float per_total = 1.0f / std::max(total, kTiny), *w = weight + t * n, *s = strength + t * 5;
-    for (int64_t v = 0; v < width; v += kLanes) {
+    for (int64_t v = 0; v < width; v += slots > 1 ? kLanes : kLine * kLanes) {
       const float* time = duration + t * nw + v;
       float *e = elapsed + t * slots * nw + v, *by = slope + t * nw + v;
       float *sq = square + t * sw + v, *lv = level + t * sw + v;

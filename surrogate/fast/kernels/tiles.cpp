@@ -217,6 +217,36 @@ void tile_backward(const Cell& cell, const float* profile, const float* kappa, c
     }
 }
 
+// Pairs of columns (2k, 2k + 1) of one of the tiles that lie side by side, its `first` being the pair `at` of `pairs`.
+struct Pairs {
+  int64_t at, count, pairs, columns;
+  Pairs(int64_t side, int64_t m, int64_t all)
+      : at(side * (m / 2)), count(std::min(m / 2, std::max<int64_t>(all - at, 0))), pairs(all), columns(m) {}
+
+  // differences [rows, pairs] of `values` [rows, columns]
+  void differences(const float* values, int64_t rows, float* out) const {
+    for (int64_t i = 0; i < rows; ++i, values += columns, out += pairs)
+      for (int64_t p = 0; p < count; ++p) out[at + p] = values[2 * p] - values[2 * p + 1];
+  }
+  void of_differences(const float* given, int64_t rows, float* values) const {
+    for (int64_t i = 0; i < rows; ++i, values += columns, given += pairs) {
+      for (int64_t p = 0; p < count; ++p) values[2 * p] = given[at + p], values[2 * p + 1] = -given[at + p];
+      std::fill(values + 2 * count, values + columns, 0.0f);
+    }
+  }
+  // [rows, 2, pairs]: all positive columns before all negative ones
+  void apart(const float* values, int64_t rows, float* out) const {
+    for (int64_t i = 0; i < rows; ++i, values += columns, out += 2 * pairs)
+      for (int64_t p = 0; p < count; ++p) out[at + p] = values[2 * p], out[pairs + at + p] = values[2 * p + 1];
+  }
+  void of_apart(const float* given, int64_t rows, float* values) const {
+    for (int64_t i = 0; i < rows; ++i, values += columns, given += 2 * pairs) {
+      for (int64_t p = 0; p < count; ++p) values[2 * p] = given[at + p], values[2 * p + 1] = given[pairs + at + p];
+      std::fill(values + 2 * count, values + columns, 0.0f);
+    }
+  }
+};
+
 }  // namespace
 
 extern "C" {
@@ -258,6 +288,47 @@ int fg_tile_backward(const Cell* cell, int64_t tiles, int64_t terms, int64_t dro
                       fall_slope + t * nm, to_current + t * R * nm, to_amplitude + t * D * nm, to_state + t * nm)
   FG_FOR_TERMS(FG_CALL)
 #undef FG_CALL
+  return 0;
+}
+
+// As fg_tile_forward, for `tiles` of which `sides` that follow each other lie side by side: of `pairs` columns of those,
+// differences `current` [tiles / sides, terms, rows, pairs] and `amplitude` [tiles / sides, drop_terms, rows, 2, pairs].
+int fg_pair_forward(const Cell* cell, int64_t tiles, int64_t sides, int64_t pairs, int64_t terms, int64_t drop_terms,
+                    const float* state, float* current, float* amplitude, float* mean, float* response,
+                    float* curvature, float* share, float* strength, float* profile, float* kappa, float* x,
+                    float* rise, float* slope, float* fall_slope) {
+  const int64_t n = cell->rows, m = cell->columns, nm = n * m;
+  if (m % 2 && sides > 1) return 1;
+  std::vector<float> room((terms + drop_terms) * nm);
+  float *c = room.data(), *a = c + terms * nm;
+  for (int64_t t = 0; t < tiles; ++t) {
+    const int64_t at = t * nm, by = t / sides;
+    if (fg_tile_forward(cell, 1, terms, drop_terms, state + at, c, a, mean + t * n, response + t * m, curvature + t * m,
+                        share + t * m, strength + t * 5, profile + t * n, kappa + t * m, x + at, rise + at, slope + at,
+                        fall_slope + at))
+      return 1;
+    const Pairs some(t % sides, m, pairs);
+    some.differences(c, terms * n, current + by * terms * n * pairs);
+    some.apart(a, drop_terms * n, amplitude + by * drop_terms * n * 2 * pairs);
+  }
+  return 0;
+}
+
+int fg_pair_backward(const Cell* cell, int64_t tiles, int64_t sides, int64_t pairs, int64_t terms, int64_t drop_terms,
+                     const float* profile, const float* kappa, const float* x, const float* rise, const float* slope,
+                     const float* fall_slope, const float* to_current, const float* to_amplitude, float* to_state) {
+  const int64_t n = cell->rows, m = cell->columns, nm = n * m;
+  std::vector<float> room((terms + drop_terms) * nm);
+  float *c = room.data(), *a = c + terms * nm;
+  for (int64_t t = 0; t < tiles; ++t) {
+    const int64_t at = t * nm, by = t / sides;
+    const Pairs some(t % sides, m, pairs);
+    some.of_differences(to_current + by * terms * n * pairs, terms * n, c);
+    some.of_apart(to_amplitude + by * drop_terms * n * 2 * pairs, drop_terms * n, a);
+    if (fg_tile_backward(cell, 1, terms, drop_terms, profile + t * n, kappa + t * m, x + at, rise + at, slope + at,
+                         fall_slope + at, c, a, to_state + at))
+      return 1;
+  }
   return 0;
 }
 
