@@ -64,4 +64,4 @@ def charges(shared: Shared, state: Tensor, duration: Tensor, precision: Precisio
 def one_hot_currents(shared: Shared, state: Tensor) -> Tensor:
     """Currents [b, N, M] that reading arrays of ``state`` [b, N, M] one row at a time shows."""
     line = shared.switch + shared.bit_line * torch.arange(state.shape[-2]).to(state)
-    return row_currents(shared, state, line.expand(state.shape[:-1]))
+    return row_currents(shared, state, line.expand(state.shape[:-1]), EXACT.currents)

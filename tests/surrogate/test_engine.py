@@ -1,4 +1,4 @@
-"""Both kinds of engine behind a surrogate: their forms agree, effects switch off, files keep the kind."""
+"""All kinds of engine behind a surrogate: their forms agree, effects switch off, files keep the kind."""
 
 from dataclasses import replace
 
@@ -30,7 +30,14 @@ def linear(rows=8, columns=6):
     )
 
 
-CASES = [(surrogate(), random_state(8, 6)), (linear(), (random_state(8, 6) + 4) / 6 * 0.99 + 0.01)]
+def switched():
+    """The same array behind access devices, its cells bent."""
+    shared = torch.cat([R.log(), torch.tensor([-3.0, 0.5, 7e-4], dtype=torch.float64)])
+    return replace(linear(), shared=shared, shared_error=torch.full_like(shared, 1e-3), kind="switched")
+
+
+CONDUCTANCES = (random_state(8, 6) + 4) / 6 * 0.99 + 0.01
+CASES = [(surrogate(), random_state(8, 6)), (linear(), CONDUCTANCES), (switched(), CONDUCTANCES)]
 
 
 @pytest.mark.parametrize(("given", "state"), CASES, ids=[given.kind for given, _ in CASES])
@@ -50,16 +57,16 @@ def test_reading_one_row_is_the_charge_of_its_pulse(given, state):
     torch.testing.assert_close(given.engine.one_hot_currents(state[None])[0], charge)
 
 
-def test_every_effect_of_a_linear_array_counts():
-    given, (_, state) = linear(), CASES[1]
+@pytest.mark.parametrize(("given", "state"), CASES[1:], ids=list(ENGINES)[1:])
+def test_every_effect_of_a_resistive_array_counts(given, state):
     duration = random_duration(9, 8)
     full = given.engine.charges(duration, state[None])
     for effect in given.engine.effects:
         assert not torch.allclose(given.engine.charges(duration, state[None], (effect,)), full, rtol=1e-6)
 
 
-def test_a_linear_array_without_effects_is_its_conductances():
-    given, (_, state) = linear(), CASES[1]
+@pytest.mark.parametrize(("given", "state"), CASES[1:], ids=list(ENGINES)[1:])
+def test_a_resistive_array_without_effects_is_its_conductances(given, state):
     duration = random_duration(9, 8)
     torch.testing.assert_close(given.engine.charges(duration, state[None], given.engine.effects), duration @ state)
 
@@ -74,11 +81,12 @@ def test_a_linear_surrogate_in_physical_units():
     torch.testing.assert_close(torch.from_numpy(charge), expected)
 
 
-def test_the_file_keeps_the_kind(tmp_path):
+@pytest.mark.parametrize("made", [linear, switched])
+def test_the_file_keeps_the_kind(made, tmp_path):
     path = tmp_path / "array.safetensors"
-    save_surrogate(linear(), path)
+    save_surrogate(made(), path)
     loaded = load_surrogate(path)
-    assert loaded.kind == "linear" and torch.equal(loaded.shared, linear().shared)
+    assert loaded.kind == made().kind and torch.equal(loaded.shared, made().shared)
     with pytest.raises(InputError, match="shared has a wrong shape"):
-        save_surrogate(replace(linear(), shared=linear().shared[:3]), path)
-    assert torch.equal(load_surrogate(path).shared, linear().shared)
+        save_surrogate(replace(made(), shared=made().shared[:3]), path)
+    assert torch.equal(load_surrogate(path).shared, made().shared)
