@@ -50,15 +50,15 @@ class InverseCurve:
         log_current = torch.log(current * surrogate.current_scale)
         if bool((log_current.diff() <= 0).any()):
             raise InputError("surrogate: its cell curve is not monotone over the domain: fit it to more data")
+        least = torch.searchsorted(state, torch.tensor(domain.state_min, dtype=torch.float64))
+        self.least = float(torch.exp(log_current[least]))
+        """current of the least conducting cell of the domain, A"""
         for value in (currents.low, currents.high):
             if not float(log_current[0]) <= float(torch.log(torch.tensor(value))) <= float(log_current[-1]):
                 raise InputError(f"weights: current {value:g} A is outside the surrogate's domain: narrow the range")
         self.state = state
         self.log_current = log_current
         self.edge = array_edge(p, rows)
-        least = torch.searchsorted(state, torch.tensor(domain.state_min, dtype=torch.float64))
-        self.least = float(torch.exp(log_current[least]))
-        """current of the least conducting cell of the domain, A"""
 
     def __call__(self, current: Tensor) -> Tensor:
         """States [..., n, M] of target ``current`` [..., n, M] A on the first n rows, in its dtype, corrected at the

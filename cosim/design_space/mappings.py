@@ -31,8 +31,8 @@ SIZES: dict[str, tuple[float, ...]] = {
     NOTHING: (0.0,),
     INDEPENDENT: (0.005, 0.01, 0.02, 0.04),
     PROPORTIONAL: (0.05, 0.1, 0.2, 0.4),
-    CONVERTER: (8, 6, 5),
     WIRES: (2.0, 10.0, 50.0),
+    CONVERTER: (8, 6, 5),
 }
 """Sizes of the effects: errors of the largest current or of the cell's own, bits, Ω a segment of word and bit line."""
 
@@ -161,7 +161,8 @@ def _one(point: Point, folder: Path) -> dict[str, Any]:
         assert _loaded is not None
         return evaluate(point, _loaded)
 
-    depends = {**asdict(point), "hardware": point.hardware().model_dump(mode="json"), "version": VERSION}
+    recipe = point.hardware().model_dump(mode="json", exclude_defaults=True)
+    depends = {**asdict(point), "hardware": recipe, "version": VERSION}
     return kept(folder / f"{point.name}.json", depends, compute)
 
 
