@@ -3,8 +3,8 @@
 Cited facts: oxide capacitance 4.9 fF/µm² (tox 7 nm, ε₀·3.9/tox), overlap and junction capacitances of the class.
 Everything not listed keeps BSIM3v3's own default. It is no foundry's model. Gate leakage does not exist in BSIM3.
 
-Noise: NOIMOD=2, thermal noise from the channel's charge (NOIMOD=1 takes it from the transconductances, 8/3·qI and more in
-weak inversion) and the unified 1/f model, its parameters at BSIM3v3's defaults (BSIM3v3.3 manual, appendix A).
+Noise: NOIMOD=2, thermal noise from the channel's charge (NOIMOD=1 takes it from the transconductances: 8/3·qI and more
+in weak inversion) and the unified 1/f model, its parameters at BSIM3v3's defaults (BSIM3v3.3 manual, appendix A).
 """
 
 from __future__ import annotations
