@@ -14,8 +14,8 @@ from cosim.measurements import save_measurements
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 GUIDES = (
-    "designers.md", "layout.md", "parasitics.md", "training-data.md", "studies.md", "networks.md", "noise.md",
-    "design-space.md",
+    "designers.md", "layout.md", "parasitics.md", "training-data.md", "studies.md", "networks.md", "design-space.md",
+    "noise.md", "low-resolution.md",
 )  # fmt: skip
 BLOCK = re.compile(r"```(bash|python)\n(.*?)```", re.DOTALL)
 

@@ -57,7 +57,7 @@ def test_reading_one_row_is_the_charge_of_its_pulse(given, state):
     torch.testing.assert_close(given.engine.one_hot_currents(state[None])[0], charge)
 
 
-@pytest.mark.parametrize(("given", "state"), CASES[1:], ids=list(ENGINES)[1:])
+@pytest.mark.parametrize(("given", "state"), CASES[1:], ids=[given.kind for given, _ in CASES[1:]])
 def test_every_effect_of_a_resistive_array_counts(given, state):
     duration = random_duration(9, 8)
     full = given.engine.charges(duration, state[None])
@@ -65,7 +65,7 @@ def test_every_effect_of_a_resistive_array_counts(given, state):
         assert not torch.allclose(given.engine.charges(duration, state[None], (effect,)), full, rtol=1e-6)
 
 
-@pytest.mark.parametrize(("given", "state"), CASES[1:], ids=list(ENGINES)[1:])
+@pytest.mark.parametrize(("given", "state"), CASES[1:], ids=[given.kind for given, _ in CASES[1:]])
 def test_a_resistive_array_without_effects_is_its_conductances(given, state):
     duration = random_duration(9, 8)
     torch.testing.assert_close(given.engine.charges(duration, state[None], given.engine.effects), duration @ state)
