@@ -23,8 +23,8 @@ def read_raw(path: Path, plot: str = "") -> dict[str, NDArray[np.float64]]:
     if path.stat().st_size > MAX_BYTES:
         raise ValueError(f"{path}: larger than {MAX_BYTES} bytes")
     data = path.read_bytes()
-    named = data.rfind(b"Plotname: " + plot.encode())
-    start = data.rfind(b"Title:", 0, max(named, 0))
+    before = max(data.rfind(b"Plotname: " + plot.encode()), 0) if plot else len(data)
+    start = data.rfind(b"Title:", 0, before)
     mark = data.find(b"Binary:\n", start)
     if start < 0 or mark < 0 or mark - start > MAX_HEADER_BYTES:
         raise ValueError(f"{path}: no binary raw file")

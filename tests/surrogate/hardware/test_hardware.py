@@ -72,7 +72,7 @@ def test_a_whole_recipe_sets_all(tmp_path):
         ("layers: {a: {inputs: {sign: phases}}}", "layers.a: inputs.sign: unknown key"),
         ("layers: {a: {weights: {slices: 3}}}", "layers.a: weights: slices 3 without bits"),
         ("wires: {bit_line: -1}", "wires.bit_line -1"),
-        ("noise: {sigma: 1}", "noise: unknown key"),
+        ("noises: {sigma: 1}", "noises: unknown key"),
         ("- 1", "no YAML"),
     ],
 )  # fmt: skip
