@@ -11,8 +11,8 @@ from surrogate.errors import InputError
 
 
 @dataclass(frozen=True)
-class ConverterOffset(OnCodes):
-    """What converters see is higher by ``mean`` of their range, and by a normal deviation ``sigma`` of it each."""
+class _Scattered(OnCodes):
+    """An error with a share ``mean`` that all converters have, and a normal deviation ``sigma`` of each."""
 
     mean: float = 0.0
     sigma: float = 0.0
@@ -20,6 +20,11 @@ class ConverterOffset(OnCodes):
     def __post_init__(self) -> None:
         _signed("mean", self.mean)
         not_negative("sigma", self.sigma)
+
+
+@dataclass(frozen=True)
+class ConverterOffset(_Scattered):
+    """What converters see is higher by ``mean`` of their range, and by a normal deviation ``sigma`` of it each."""
 
     def apply(self, code: Tensor, generator: Generator | None) -> Tensor:
         """See :class:`OnCodes`."""
@@ -29,15 +34,8 @@ class ConverterOffset(OnCodes):
 
 
 @dataclass(frozen=True)
-class GainError(OnCodes):
+class GainError(_Scattered):
     """What converters see is larger by the share ``mean``, and by a normal deviation ``sigma`` of it each."""
-
-    mean: float = 0.0
-    sigma: float = 0.0
-
-    def __post_init__(self) -> None:
-        _signed("mean", self.mean)
-        not_negative("sigma", self.sigma)
 
     def apply(self, code: Tensor, generator: Generator | None) -> Tensor:
         """See :class:`OnCodes`."""
