@@ -32,13 +32,15 @@ RETRAINING_SEED = 1000
 class Plan:
     """What is compared: the software network's recipe, how its twins are retrained (all alike), the standard deviation
     of the relative weight noise of the simple baseline, how many training images calibrate, and the engine's expansion
-    while training (:class:`LayerSettings`); every test is at the accuracy that suits the arrays' size."""
+    (:class:`LayerSettings`) in ``products`` while training, in ``testing`` at every test (None: the one that suits the
+    arrays' size). The sign-off compares SPICE with networks as tested."""
 
     software: Recipe
     retraining: TrainingRecipe
     noise: float = 0.1
     calibration: int = 1000
     products: tuple[int, int, int] = (2, 1, 1)
+    testing: tuple[int, int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -95,10 +97,10 @@ class SeedRun:
         made_of = network_hash(chosen.state_dict())
 
         def compute() -> Result:
-            fixed = self.calibrated(deploy(layout.twin(chosen)), chosen)
+            fixed = self.calibrated(deploy(layout.twin(chosen, self.plan.testing)), chosen)
             return {"accuracy": accuracy_of(fixed, self.data.test)}
 
-        depends = [made_of, self._layout(layout), self.plan.calibration, self._images]
+        depends = [made_of, self._layout(layout, self.plan.testing), self.plan.calibration, self._images]
         return kept(self.folder / layout.name / f"deployed-{made_of[:8]}.json", depends, compute)
 
     def calibrated(self, twin: nn.Module, network: nn.Module) -> nn.Module:
@@ -130,7 +132,7 @@ class SeedRun:
         split = held_out(self.data.train, self.plan.software.training.validation)
         trainer = Trainer(twin, split, recipe, self.seed + RETRAINING_SEED, self.device)
         spent = train_in(where, trainer, depends, self.observer)
-        final = layout.twin(software)
+        final = layout.twin(software, self.plan.testing)
         final.load_state_dict(trainer.best)
         for part in analog_layers(final).values():
             layout.surrogate.domain.check_state(part.states().detach())
@@ -139,14 +141,15 @@ class SeedRun:
             accuracy = accuracy_of(final, self.data.test)
             return {"accuracy": accuracy, "best_epoch": trainer.best_epoch, **asdict(spent)}
 
-        return final.eval(), kept(where / "accuracy.json", depends, compute)
+        tested = depends | {"layout": self._layout(layout, self.plan.testing)}
+        return final.eval(), kept(where / "accuracy.json", tested, compute)
 
     def _trained_software(self) -> nn.Module:
         assert self.software_result
         return self.software
 
-    def _layout(self, layout: Layout) -> list[Any]:
-        return [surrogate_hash(layout.surrogate), replace(layout.settings, products=None).as_dict()]
+    def _layout(self, layout: Layout, products: tuple[int, int, int] | None = None) -> list[Any]:
+        return [surrogate_hash(layout.surrogate), replace(layout.settings, products=products).as_dict()]
 
 
 @dataclass(frozen=True)

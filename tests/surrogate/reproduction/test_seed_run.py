@@ -3,6 +3,7 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 import torch
@@ -59,6 +60,18 @@ def test_all_figures_are_there_and_the_layout_costs_accuracy(first):
     assert found.accuracy["deployed"] < found.accuracy["software"]
     assert found.accuracy["retrained"] > found.accuracy["deployed"]
     assert found.accuracy["control"] < found.accuracy["control_ideal"]
+
+
+def test_networks_are_tested_at_the_stated_expansion_without_being_trained_again(first, tmp_path, monkeypatch):
+    run, found = first
+    folder = copytree(run.folder, tmp_path / "again")
+    coarse = SeedRun(replace(run.plan, testing=(1, 1, 1)), run.data, 0, folder)
+    deployed = coarse.deployed(LAYOUT)["accuracy"]
+    assert deployed != found.accuracy["deployed"]
+    monkeypatch.setattr(comparison.Trainer, "step", None)
+    network, _ = coarse.retrained(LAYOUT)
+    assert {layer.settings.products for layer in analog_layers(network).values()} == {(1, 1, 1)}
+    assert {layer.settings.products for layer in analog_layers(found.network).values()} == {None}
 
 
 def test_the_same_seed_gives_the_same_figures(first, tmp_path):
