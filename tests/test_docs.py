@@ -15,7 +15,7 @@ from cosim.measurements import save_measurements
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 GUIDES = (
     "designers.md", "layout.md", "parasitics.md", "training-data.md", "studies.md", "networks.md", "design-space.md",
-    "noise.md", "low-resolution.md",
+    "noise.md", "other-cells.md", "low-resolution.md",
 )  # fmt: skip
 BLOCK = re.compile(r"```(bash|python)\n(.*?)```", re.DOTALL)
 
