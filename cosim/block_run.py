@@ -61,7 +61,7 @@ def read_block(
 ) -> BlockRun:
     """The run of a deck of :func:`block_deck` of the whole array's ``stored`` [N, M] V from its ``vectors``.
 
-    Raises :class:`~cosim.ngspice.RunFailure` where a check fails.
+    Raises :class:`~cosim.spice.ngspice.RunFailure` where a check fails.
     """
     rows, width = design.array.rows, len(columns)
     time, table = table_of(vectors, saved_vectors(design, columns), timeline.t_stop)

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from cosim.dataset import Blocks, DataSet, Source, gather, write_dataset
 from cosim.errors import InputError, SimulationError
-from cosim.ladder import LADDER
 from cosim.lock import locked
-from cosim.ngspice import Ngspice
 from cosim.plan import Plan
 from cosim.sample import Sample
 from cosim.samples import SampleStore
+from cosim.spice.ladder import LADDER
+from cosim.spice.ngspice import Ngspice
 from cosim.version import code_version
 from cosim.whole import vmm_deck
 from cosim.workers import Outcome, Pool, Task, WorkerLost, given_up, open_pool

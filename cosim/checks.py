@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.ngspice import RunFailure
+from cosim.spice.ngspice import RunFailure
 
 Array = NDArray[np.float64]
 

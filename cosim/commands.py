@@ -21,7 +21,6 @@ from cosim.fitting import fit_dataset, fit_measurements
 from cosim.folders import file_hash, write_json
 from cosim.larger import SIZES
 from cosim.measurements import load_durations, load_measurements, save_measurements
-from cosim.ngspice import find_ngspice
 from cosim.pipeline import Job, network_durations, require_pairs
 from cosim.pipeline import run as run_job
 from cosim.plan import generator, random_cells, random_durations, standard_plan
@@ -29,6 +28,7 @@ from cosim.programming import read_curve
 from cosim.progress import Stages
 from cosim.provenance import of_simulation
 from cosim.report import write_report
+from cosim.spice.ngspice import find_ngspice
 from cosim.validation import validate_dataset, validate_measurements
 from cosim.verify import Verification, verify_run
 from netlists.design import Design, Levels

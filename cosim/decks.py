@@ -7,7 +7,7 @@ import json
 
 from cosim.dataset import DataSet
 from cosim.errors import InputError
-from cosim.ladder import LADDER
+from cosim.spice.ladder import LADDER
 from cosim.version import code_version
 from cosim.whole import vmm_deck
 from netlists.designfile import parse_design

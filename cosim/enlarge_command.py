@@ -9,8 +9,8 @@ from rich.table import Table
 
 from cosim.commands import design_of, require_writable
 from cosim.larger import SIZES, LargerCheck, enlarged
-from cosim.ngspice import find_ngspice
 from cosim.progress import Stages
+from cosim.spice.ngspice import find_ngspice
 from surrogate.files import load_surrogate, save_surrogate
 
 

@@ -16,9 +16,9 @@ import numpy as np
 from cosim.campaign import run_campaign
 from cosim.dataset import DataSet
 from cosim.errors import InputError
-from cosim.ngspice import Ngspice
 from cosim.plan import unseen_plan
 from cosim.programming import read_curve
+from cosim.spice.ngspice import Ngspice
 from cosim.validation import fast_agreement, verdict
 from netlists.design import Design
 from surrogate.scores import score

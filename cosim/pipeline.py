@@ -23,12 +23,12 @@ from cosim.fitting import fit_dataset
 from cosim.folders import write_json
 from cosim.lock import locked
 from cosim.networks import tile_settings
-from cosim.ngspice import Ngspice, find_ngspice
 from cosim.plan import PlanSize, standard_plan
 from cosim.programming import ReadCurve, read_curve
 from cosim.progress import Stages
 from cosim.provenance import surrogate_hash
 from cosim.report import write_report
+from cosim.spice.ngspice import Ngspice, find_ngspice
 from cosim.summary import network_figures, surrogate_figures
 from cosim.validation import validate_dataset
 from cosim.waveforms import record_waveforms

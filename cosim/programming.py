@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.device_check import gate_curve
 from cosim.errors import InputError
-from cosim.ngspice import Ngspice
 from cosim.simulate import simulate
+from cosim.spice.device_check import gate_curve
+from cosim.spice.ngspice import Ngspice
 from netlists.design import Design, MosCell, ResistiveCell
 
 POINTS = 48

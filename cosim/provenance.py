@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cosim.dataset import DataSet
-from cosim.ngspice import Ngspice
+from cosim.spice.ngspice import Ngspice
 from cosim.version import code_version
 from netlists.design import Design
 from surrogate.hashes import network_hash, surrogate_hash

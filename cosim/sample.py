@@ -26,7 +26,7 @@ class Sample:
     energy: float
     """Energy delivered by all line drivers and clamps, J."""
     attempt: int
-    """Rung of :data:`cosim.simulate.LADDER` that converged, 0 as a rule; the highest of all blocks."""
+    """Rung of :data:`cosim.spice.ladder.LADDER` that converged, 0 as a rule; the highest of all blocks."""
     floating_gate_return: float
     """Largest difference of a floating gate's voltage between end and start, V."""
     passes: int

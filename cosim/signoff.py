@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from cosim.campaign import simulate_many
 from cosim.dataset import DataSet, save_dataset
 from cosim.errors import InputError
-from cosim.ngspice import Ngspice
 from cosim.provenance import network_hash, of_surrogate
+from cosim.spice.ngspice import Ngspice
 from netlists.design import Design
 from netlists.stimulus import t_stop
 from surrogate.analog import AnalogLayer, analog_layers

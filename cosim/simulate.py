@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.device_check import check_device
 from cosim.errors import InputError
-from cosim.ladder import Climber
-from cosim.ngspice import Ngspice
 from cosim.sample import Sample
+from cosim.spice.device_check import check_device
+from cosim.spice.ladder import Climber
+from cosim.spice.ngspice import Ngspice
 from cosim.split import simulate_split
 from cosim.whole import simulate_whole
 from netlists.design import Design, MosCell

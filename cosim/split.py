@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.block_run import BlockRun, block_deck, ideal_drive, read_block
-from cosim.ladder import Climber
 from cosim.prediction import predict
 from cosim.relaxation import relax
 from cosim.sample import Sample, current_sign, usable_slots
+from cosim.spice.ladder import Climber
 from netlists.block import Boundary
 from netlists.design import Design
 from netlists.timeline import Timeline, pulse_timeline

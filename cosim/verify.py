@@ -18,12 +18,12 @@ from cosim.belonging import artefact_differences, layer_folders
 from cosim.campaign import run_keys
 from cosim.dataset import DataSet, load_dataset
 from cosim.errors import InputError, SimulationError
-from cosim.ladder import LADDER
-from cosim.ngspice import Ngspice, find_ngspice
 from cosim.plan import Plan
 from cosim.sample import Sample
 from cosim.samples import SampleStore
 from cosim.simulate import simulate
+from cosim.spice.ladder import LADDER
+from cosim.spice.ngspice import Ngspice, find_ngspice
 from cosim.version import code_version
 from cosim.whole import vmm_deck
 from netlists.design import Design

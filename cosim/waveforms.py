@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.errors import InputError, SimulationError
-from cosim.ladder import LADDER
-from cosim.ngspice import Ngspice, RunFailure, run_deck
 from cosim.npz import read_npz
 from cosim.provenance import of_simulation
+from cosim.spice.ladder import LADDER
+from cosim.spice.ngspice import Ngspice, RunFailure, run_deck
 from cosim.whole import vmm_deck
 from netlists.design import Design, MosCell
 from netlists.stimulus import check_durations, t_start

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from cosim.charges import cell_currents, quadrature
 from cosim.checks import check_balance, check_gates, check_integrators, table_of
 from cosim.errors import InputError
-from cosim.ladder import Climber
 from cosim.sample import Sample, current_sign, usable_slots
+from cosim.spice.ladder import Climber
 from netlists.check import check_graph
 from netlists.circuit import INTEGRATOR_FARADS, driver_cards, undriven_circuit
 from netlists.deck import deck_text, transient_for
@@ -100,7 +100,7 @@ def measure(design: Design, stored: Array, duration: Array, vectors: Mapping[str
     """The sample of cells ``stored`` [N, M] (V or S) under ``duration`` [N] s from the ``vectors`` of their deck of
     :func:`vmm_deck`, ``attempt`` 0.
 
-    Raises :class:`~cosim.ngspice.RunFailure` where a check fails.
+    Raises :class:`~cosim.spice.ngspice.RunFailure` where a check fails.
     """
     rows, columns = design.array.rows, design.array.columns
     time, table = table_of(vectors, _saved(design), transient_for(design).t_stop)

@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.errors import InputError, SimulationError
-from cosim.ngspice import Ngspice, find_ngspice
 from cosim.sample import Sample
 from cosim.simulate import simulate
+from cosim.spice.ngspice import Ngspice, find_ngspice
 from cosim.version import code_version
 from cosim.whole import vmm_deck
 from netlists.design import Design

@@ -14,9 +14,9 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 from cosim.campaign import write_campaign
-from cosim.ngspice import Ngspice
 from cosim.plan import Plan
 from cosim.samples import SampleStore
+from cosim.spice.ngspice import Ngspice
 from netlists.design import Design
 
 

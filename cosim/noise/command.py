@@ -15,11 +15,11 @@ from rich.table import Table
 
 from cosim.errors import InputError
 from cosim.folders import write_json
-from cosim.ngspice import Ngspice, find_ngspice
 from cosim.noise.agreement import Agreement, channel_agreement, flicker_agreement, telegraph_agreement
 from cosim.noise.budget import Budget, Conditions, budget
 from cosim.noise.injected import Train
 from cosim.progress import Stages
+from cosim.spice.ngspice import Ngspice, find_ngspice
 from netlists.design import Design
 from netlists.designfile import load_design
 from surrogate.noise import Calibration, TelegraphNoise

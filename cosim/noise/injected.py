@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.device_check import gate_curve
 from cosim.errors import InputError, SimulationError
-from cosim.ngspice import Ngspice, RunFailure, run_deck
 from cosim.noise.generator import sample_time
 from cosim.noise.spectra import gate_voltages, transistor_cell
+from cosim.spice.device_check import gate_curve
+from cosim.spice.ngspice import Ngspice, RunFailure, run_deck
 from netlists.circuit import INTEGRATOR_FARADS, INTEGRATOR_OHMS
 from netlists.design import Design
 from netlists.devices.choice import device_of

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
-from cosim.device_check import LEAST_CURRENT, GateCurve, gate_curve
 from cosim.errors import InputError, SimulationError
-from cosim.ngspice import Ngspice, RunFailure, run_deck
+from cosim.spice.device_check import LEAST_CURRENT, GateCurve, gate_curve
+from cosim.spice.ngspice import Ngspice, RunFailure, run_deck
 from netlists.design import Design, MosCell
 from netlists.devices.choice import device_of
 from netlists.devices.device import Device

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Column as RichColumn
 from rich.table import Table as RichTable
 
-from cosim.ngspice import find_ngspice
 from cosim.progress import Stages
+from cosim.spice.ngspice import find_ngspice
 from cosim.study.plots import draw_plots
 from cosim.study.points import points_of
 from cosim.study.results import Table, provenance_of, table_of, write_csv, write_hdf5

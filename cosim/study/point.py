@@ -16,15 +16,15 @@ import numpy as np
 from rich.console import Console
 from threadpoolctl import threadpool_limits
 
-from cosim.device_check import gate_curve
 from cosim.errors import InputError, SimulationError
 from cosim.folders import write_json
 from cosim.lock import locked
-from cosim.ngspice import Ngspice
 from cosim.pipeline import Clock, Job, retrained, validated
 from cosim.programming import read_curve
 from cosim.progress import Stages
 from cosim.provenance import of_surrogate
+from cosim.spice.device_check import gate_curve
+from cosim.spice.ngspice import Ngspice
 from cosim.stored_charge import kept_curve
 from cosim.study.kept import kept_figures
 from cosim.study.parameters import Source

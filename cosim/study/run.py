@@ -17,7 +17,7 @@ from typing import Any
 
 from cosim.errors import InputError
 from cosim.lock import locked
-from cosim.ngspice import Ngspice
+from cosim.spice.ngspice import Ngspice
 from cosim.study.point import FIGURES, RESULT, PointTask, compute, finished
 from cosim.study.points import Points
 from cosim.study.studyfile import Study

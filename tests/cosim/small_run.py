@@ -13,10 +13,10 @@ from cosim.deployment import SIGN_OFF_REPORT, write_retrained
 from cosim.fitting import fit_dataset
 from cosim.folders import write_json
 from cosim.networks import tile_settings
-from cosim.ngspice import Ngspice
 from cosim.plan import PlanSize, standard_plan
 from cosim.programming import read_curve
 from cosim.signoff import sign_off
+from cosim.spice.ngspice import Ngspice
 from cosim.summary import network_figures, surrogate_figures
 from cosim.validation import validate_dataset
 from cosim.waveforms import record_waveforms

@@ -279,7 +279,7 @@ import sys
 import numpy as np
 from pathlib import Path
 from cosim.campaign import simulate_many
-from cosim.ngspice import find_ngspice
+from cosim.spice.ngspice import find_ngspice
 from netlists.designfile import load_design
 folder = Path(sys.argv[1])
 with np.load(folder / "plan.npz") as f:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cosim.checks import check_balance, check_gates, check_integrators, table_of
-from cosim.ngspice import RunFailure
+from cosim.spice.ngspice import RunFailure
 
 TIME = np.linspace(0.0, 1e-6, 11)
 

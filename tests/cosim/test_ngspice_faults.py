@@ -21,11 +21,11 @@ import pytest
 from cosim.campaign import run_campaign
 from cosim.dataset import DataSet
 from cosim.errors import InputError, SimulationError
-from cosim.ladder import LADDER
-from cosim.ngspice import Ngspice, find_ngspice
 from cosim.plan import Plan
 from cosim.sample import Sample
 from cosim.simulate import simulate
+from cosim.spice.ladder import LADDER
+from cosim.spice.ngspice import Ngspice, find_ngspice
 from netlists.design import Design
 
 FAULTY = 1

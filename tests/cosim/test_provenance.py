@@ -18,9 +18,9 @@ from cosim.commands import simulate_csv
 from cosim.dataset import load_dataset
 from cosim.folders import file_hash, read_json
 from cosim.measurements import load_measurements
-from cosim.ngspice import Ngspice
 from cosim.progress import Stages
 from cosim.provenance import Provenance, network_hash, surrogate_hash
+from cosim.spice.ngspice import Ngspice
 from cosim.version import PACKAGES, _source_hash, code_version
 from netlists.designfile import dump_design
 from surrogate.files import load_surrogate

@@ -13,8 +13,8 @@ import torch
 
 from cosim.dataset import DataSet, save_dataset
 from cosim.errors import InputError
-from cosim.ngspice import Ngspice
 from cosim.report import percent, seconds, si, write_report
+from cosim.spice.ngspice import Ngspice
 from cosim.waveforms import load_waveforms, record_waveforms
 from netlists.design import Design
 from netlists.designfile import dump_design

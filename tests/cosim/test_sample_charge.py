@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PySpice.Spice.Netlist import Circuit
 
-from cosim.ngspice import run_deck
 from cosim.simulate import simulate
+from cosim.spice.ngspice import run_deck
 from cosim.whole import vmm_deck
 from netlists.deck import Transient, deck_text
 from netlists.devices.choice import device_of

@@ -7,9 +7,9 @@ import pytest
 
 from cosim.campaign import run_campaign
 from cosim.errors import SimulationError
-from cosim.ladder import LADDER
 from cosim.plan import Plan
 from cosim.simulate import simulate
+from cosim.spice.ladder import LADDER
 
 CELLS = np.array([[1.3, 1.2], [1.4, 1.25]])
 DURATION = np.array([50e-9, 100e-9])

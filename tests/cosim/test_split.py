@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from cosim.errors import InputError
-from cosim.ladder import Climber
-from cosim.ngspice import run_deck
 from cosim.prediction import predict
 from cosim.relaxation import blocks_of, relax
 from cosim.simulate import simulate, splits
+from cosim.spice.ladder import Climber
+from cosim.spice.ngspice import run_deck
 from cosim.split import block_solver, simulate_split
 from cosim.whole import integrator_charges, simulate_whole, vmm_deck
 from netlists.block import Boundary

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cosim.ngspice import run_deck
 from cosim.programming import ReadCurve
+from cosim.spice.ngspice import run_deck
 from cosim.stored_charge import TO_LINES, gate_charge, kept_curve
 from cosim.study.parameters import changed
 from netlists.devices.choice import device_of

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from cells import with_cell
 
-from cosim.device_check import check_device, gate_curve
 from cosim.errors import InputError
-from cosim.ladder import Climber
-from cosim.ngspice import run_deck
 from cosim.programming import read_curve
 from cosim.simulate import simulate
+from cosim.spice.device_check import check_device, gate_curve
+from cosim.spice.ladder import Climber
+from cosim.spice.ngspice import run_deck
 from cosim.split import simulate_split
 from cosim.whole import simulate_whole
 from netlists.designfile import dump_design, load_design

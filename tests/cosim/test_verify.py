@@ -19,8 +19,8 @@ from cosim.campaign import run_campaign
 from cosim.dataset import DataSet, load_dataset, save_dataset
 from cosim.errors import InputError
 from cosim.folders import write_json
-from cosim.ngspice import Ngspice
 from cosim.plan import Plan
+from cosim.spice.ngspice import Ngspice
 from cosim.verify import LEVEL_DB, verify_run
 from surrogate.files import load_surrogate, save_surrogate
 

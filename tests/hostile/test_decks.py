@@ -12,7 +12,7 @@ from readers import dataset, design
 from small_designs import BASE
 
 from cosim.errors import InputError
-from cosim.ngspice import find_ngspice, run_deck
+from cosim.spice.ngspice import find_ngspice, run_deck
 from netlists.check import check_graph
 from netlists.circuit import array_circuit
 from netlists.deck import deck_text, transient_for

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent / "parasitics"))
 from extracted_network import SECTION, dspf, network
 from parasitic_designs import graph_of, imported
 
-from cosim.ladder import Climber
+from cosim.spice.ladder import Climber
 from cosim.whole import simulate_whole
 from netlists.check import check_graph
 from netlists.elements import Capacitor, Resistor

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cosim.process import KEPT_OUTPUT_BYTES, MAX_OUTPUT_BYTES, Finished, LimitExceeded, run_limited
+from cosim.spice.process import KEPT_OUTPUT_BYTES, MAX_OUTPUT_BYTES, Finished, LimitExceeded, run_limited
 
 
 def shell(script: str, folder: Path, timeout_s: float = 20.0) -> Finished:
@@ -74,7 +74,7 @@ def test_a_flood_is_stopped_and_not_kept(tmp_path: Path) -> None:
 
 
 def test_an_endless_file_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cosim.process.MAX_FILE_BYTES", 1_000_000)
+    monkeypatch.setattr("cosim.spice.process.MAX_FILE_BYTES", 1_000_000)
     assert shell("exec head -c 100000000 /dev/zero > big", tmp_path).status == -25
     assert (tmp_path / "big").stat().st_size < 100_000_000
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.errors import InputError
-from cosim.ngspice import Ngspice, RunFailure, run_deck
+from cosim.spice.ngspice import Ngspice, RunFailure, run_deck
 from netlists.design import Design, MosCell, Read
 from netlists.devices.choice import device_of
 from netlists.devices.device import Device

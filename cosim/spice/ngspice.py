@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.errors import InputError
-from cosim.process import LimitExceeded, run_limited
-from cosim.rawfile import read_raw
+from cosim.spice.process import LimitExceeded, run_limited
+from cosim.spice.rawfile import read_raw
 
 OLDEST = 39
 VERSION_TIMEOUT_S = 30.0

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cosim import rawfile
-from cosim.ngspice import run_deck
-from cosim.rawfile import read_raw
+from cosim.spice import rawfile
+from cosim.spice.ngspice import run_deck
+from cosim.spice.rawfile import read_raw
 
 
 def _raw(vectors, flags="real", title="a title"):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cosim.errors import InputError
-from cosim.ngspice import Ngspice, RunFailure, find_ngspice, run_deck
+from cosim.spice.ngspice import Ngspice, RunFailure, find_ngspice, run_deck
 
 DECK = "a title\nV1 a 0 1\nR1 a 0 1k\n.save v(a) i(v1)\n.tran 1n 10n\n.end\n"
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.errors import SimulationError
-from cosim.ngspice import Ngspice, RunFailure, run_deck
+from cosim.spice.ngspice import Ngspice, RunFailure, run_deck
 
 Options = Mapping[str, float | str | None]
 T = TypeVar("T")
