@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from cosim.dataset import DataSet
 from cosim.deployment import NETWORK, NETWORK_REPORT, SIGN_OFF_REPORT
 from cosim.errors import InputError
-from cosim.folders import read_json
+from cosim.files.dataset import DataSet
+from cosim.files.folders import read_json
+from cosim.files.provenance import network_hash, surrogate_hash
 from cosim.networks import read_network
-from cosim.provenance import network_hash, surrogate_hash
 from cosim.summary import network_figures, surrogate_figures
 from cosim.validation import validate_dataset
 from cosim.waveforms import load_waveforms

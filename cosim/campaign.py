@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.dataset import Blocks, DataSet, Source, gather, write_dataset
 from cosim.errors import InputError, SimulationError
-from cosim.lock import locked
+from cosim.files.dataset import Blocks, DataSet, Source, gather, write_dataset
+from cosim.files.lock import locked
 from cosim.plan import Plan
 from cosim.sample import Sample
 from cosim.samples import SampleStore

@@ -13,20 +13,20 @@ from rich.console import Console
 from rich.table import Table
 
 from cosim.campaign import simulate_many, write_campaign
-from cosim.dataset import load_dataset
 from cosim.decks import deck_of
 from cosim.deployment import retrain_into, sign_off_into
 from cosim.errors import InputError
+from cosim.files.dataset import load_dataset
+from cosim.files.folders import file_hash, write_json
+from cosim.files.measurements import load_durations, load_measurements, save_measurements
+from cosim.files.provenance import of_simulation
 from cosim.fitting import fit_dataset, fit_measurements
-from cosim.folders import file_hash, write_json
 from cosim.larger import SIZES
-from cosim.measurements import load_durations, load_measurements, save_measurements
 from cosim.pipeline import Job, network_durations, require_pairs
 from cosim.pipeline import run as run_job
 from cosim.plan import generator, random_cells, random_durations, standard_plan
 from cosim.programming import read_curve
 from cosim.progress import Stages
-from cosim.provenance import of_simulation
 from cosim.report import write_report
 from cosim.spice.ngspice import find_ngspice
 from cosim.validation import validate_dataset, validate_measurements

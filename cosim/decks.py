@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 
-from cosim.dataset import DataSet
 from cosim.errors import InputError
+from cosim.files.dataset import DataSet
 from cosim.spice.ladder import LADDER
 from cosim.version import code_version
 from cosim.whole import vmm_deck

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cosim.dataset import DataSet
 from cosim.errors import InputError
-from cosim.measurements import Measurements
-from cosim.provenance import Provenance, of_dataset
+from cosim.files.dataset import DataSet
+from cosim.files.measurements import Measurements
+from cosim.files.provenance import Provenance, of_dataset
 from netlists.design import Design, ResistiveCell
 from netlists.designfile import parse_design
 from surrogate.calibration import calibrated_covariance

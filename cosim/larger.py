@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from cosim.campaign import run_campaign
-from cosim.dataset import DataSet
 from cosim.errors import InputError
+from cosim.files.dataset import DataSet
 from cosim.plan import unseen_plan
 from cosim.programming import read_curve
 from cosim.spice.ngspice import Ngspice

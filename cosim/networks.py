@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from cosim.errors import InputError
-from cosim.provenance import of_surrogate
+from cosim.files.provenance import of_surrogate
 from netlists.design import Design
 from netlists.orphans import end_with_parent
 from surrogate.analog import LayerSettings, Mapping, convert, summary

@@ -16,17 +16,17 @@ from numpy.typing import NDArray
 from torch import nn
 
 from cosim.campaign import write_campaign
-from cosim.dataset import DataSet, load_dataset
 from cosim.deployment import NETWORK, NETWORK_REPORT, retrain_into, sign_off_into
 from cosim.errors import InputError
+from cosim.files.dataset import DataSet, load_dataset
+from cosim.files.folders import write_json
+from cosim.files.lock import locked
+from cosim.files.provenance import surrogate_hash
 from cosim.fitting import fit_dataset
-from cosim.folders import write_json
-from cosim.lock import locked
 from cosim.networks import tile_settings
 from cosim.plan import PlanSize, standard_plan
 from cosim.programming import ReadCurve, read_curve
 from cosim.progress import Stages
-from cosim.provenance import surrogate_hash
 from cosim.report import write_report
 from cosim.spice.ngspice import Ngspice, find_ngspice
 from cosim.summary import network_figures, surrogate_figures

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from markupsafe import Markup
 
-from cosim.dataset import DataSet, load_dataset
 from cosim.errors import InputError
 from cosim.figures.agreement import Prediction, agreement_figure
 from cosim.figures.budget import budget_figure
@@ -23,7 +22,8 @@ from cosim.figures.kernel import kernel_figure
 from cosim.figures.layout import layout_figure
 from cosim.figures.learning import STAGES, accuracy_figure, curves_figure
 from cosim.figures.waves import waveform_figure
-from cosim.provenance import surrogate_hash
+from cosim.files.dataset import DataSet, load_dataset
+from cosim.files.provenance import surrogate_hash
 from cosim.waveforms import Waveforms, load_waveforms
 from netlists.design import Design, MosCell
 from netlists.designfile import parse_design

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cosim.dataset import DataSet
-from cosim.provenance import of_surrogate
+from cosim.files.dataset import DataSet
+from cosim.files.provenance import of_surrogate
 from surrogate.surrogate import Surrogate
 
 

@@ -10,7 +10,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from cosim.lock import locked
+from cosim.files.lock import locked
 from surrogate.data.catalogue import load
 from surrogate.errors import InputError
 from surrogate.training.recipe_files import load_recipe

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cosim.dataset import DataSet
 from cosim.errors import InputError
-from cosim.measurements import Measurements
+from cosim.files.dataset import DataSet
+from cosim.files.measurements import Measurements
 from netlists.design import Levels
 from netlists.designfile import parse_design
 from surrogate.ideal import least_squares_weights, one_hot_weights

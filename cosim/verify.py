@@ -16,8 +16,8 @@ import numpy as np
 
 from cosim.belonging import artefact_differences, layer_folders
 from cosim.campaign import run_keys
-from cosim.dataset import DataSet, load_dataset
 from cosim.errors import InputError, SimulationError
+from cosim.files.dataset import DataSet, load_dataset
 from cosim.plan import Plan
 from cosim.sample import Sample
 from cosim.samples import SampleStore

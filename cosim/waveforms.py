@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.errors import InputError, SimulationError
-from cosim.npz import read_npz
-from cosim.provenance import of_simulation
+from cosim.files.npz import read_npz
+from cosim.files.provenance import of_simulation
 from cosim.spice.ladder import LADDER
 from cosim.spice.ngspice import Ngspice, RunFailure, run_deck
 from cosim.whole import vmm_deck
@@ -45,7 +45,7 @@ class Waveforms:
     pulse_start: float
     """Time at which the leading edges are half-way, s: durations count from here."""
     provenance: str = "{}"
-    """Where they come from (:class:`cosim.provenance.Provenance`), as JSON."""
+    """Where they come from (:class:`cosim.files.provenance.Provenance`), as JSON."""
 
     @property
     def slot_ends(self) -> NDArray[np.float64]:

@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from small_designs import BASE
 
-from cosim.dataset import DataSet, load_dataset, save_dataset
 from cosim.errors import InputError
-from cosim.measurements import load_durations, load_measurements, save_measurements
+from cosim.files.dataset import DataSet, load_dataset, save_dataset
+from cosim.files.measurements import load_durations, load_measurements, save_measurements
 from cosim.networks import load_network, save_network, tile_settings
 from cosim.parasitics_command import write_parasitics
 from cosim.report import read_run

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cosim.errors import InputError
-from cosim.folders import write_json
+from cosim.files.folders import write_json
 from cosim.noise.agreement import Agreement, channel_agreement, flicker_agreement, telegraph_agreement
 from cosim.noise.budget import Budget, Conditions, budget
 from cosim.noise.injected import Train

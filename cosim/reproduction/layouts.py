@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cosim.errors import InputError
-from cosim.folders import read_json, write_json
-from cosim.lock import locked
+from cosim.files.folders import read_json, write_json
+from cosim.files.lock import locked
 from cosim.pipeline import Clock, Job, validated
 from cosim.progress import Stages
 from cosim.spice.ngspice import find_ngspice

@@ -17,12 +17,12 @@ from rich.console import Console
 from threadpoolctl import threadpool_limits
 
 from cosim.errors import InputError, SimulationError
-from cosim.folders import write_json
-from cosim.lock import locked
+from cosim.files.folders import write_json
+from cosim.files.lock import locked
+from cosim.files.provenance import of_surrogate
 from cosim.pipeline import Clock, Job, retrained, validated
 from cosim.programming import read_curve
 from cosim.progress import Stages
-from cosim.provenance import of_surrogate
 from cosim.spice.device_check import gate_curve
 from cosim.spice.ngspice import Ngspice
 from cosim.stored_charge import kept_curve

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cosim.errors import InputError
-from cosim.lock import locked
+from cosim.files.lock import locked
 from cosim.spice.ngspice import Ngspice
 from cosim.study.point import FIGURES, RESULT, PointTask, compute, finished
 from cosim.study.points import Points

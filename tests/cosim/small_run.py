@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from cosim.campaign import run_campaign
-from cosim.dataset import save_dataset
 from cosim.deployment import SIGN_OFF_REPORT, write_retrained
+from cosim.files.dataset import save_dataset
+from cosim.files.folders import write_json
 from cosim.fitting import fit_dataset
-from cosim.folders import write_json
 from cosim.networks import tile_settings
 from cosim.plan import PlanSize, standard_plan
 from cosim.programming import read_curve

@@ -15,9 +15,9 @@ import pytest
 
 from cosim import cli
 from cosim.campaign import KEPT_DECKS, run_campaign, run_keys, simulate_many, write_campaign
-from cosim.dataset import load_dataset, save_dataset
 from cosim.decks import deck_of
 from cosim.errors import InputError, SimulationError
+from cosim.files.dataset import load_dataset, save_dataset
 from cosim.plan import Plan
 from cosim.samples import SampleStore
 from netlists.designfile import dump_design

@@ -17,10 +17,10 @@ from rich.console import Console
 
 from cosim import cli, pipeline
 from cosim.campaign import run_campaign, write_campaign
-from cosim.dataset import load_dataset
 from cosim.errors import InputError
-from cosim.lock import locked
-from cosim.measurements import load_measurements
+from cosim.files.dataset import load_dataset
+from cosim.files.lock import locked
+from cosim.files.measurements import load_measurements
 from cosim.pipeline import Job, _simulate, run
 from cosim.plan import Plan, PlanSize
 from cosim.progress import Stages

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from cosim.cli import main
-from cosim.measurements import load_measurements, save_measurements
+from cosim.files.measurements import load_measurements, save_measurements
 from netlists.designfile import dump_design, load_design
 
 

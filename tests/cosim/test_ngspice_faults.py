@@ -19,8 +19,8 @@ import numpy as np
 import pytest
 
 from cosim.campaign import run_campaign
-from cosim.dataset import DataSet
 from cosim.errors import InputError, SimulationError
+from cosim.files.dataset import DataSet
 from cosim.plan import Plan
 from cosim.sample import Sample
 from cosim.simulate import simulate

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from cosim.dataset import DataSet, save_dataset
 from cosim.errors import InputError
+from cosim.files.dataset import DataSet, save_dataset
 from cosim.report import percent, seconds, si, write_report
 from cosim.spice.ngspice import Ngspice
 from cosim.waveforms import load_waveforms, record_waveforms

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from cosim.errors import InputError
-from cosim.measurements import Measurements
+from cosim.files.measurements import Measurements
 from cosim.validation import validate_measurements, verdict
 from netlists.design import Levels
 from surrogate.parameters import SIZE, start_values

@@ -16,9 +16,9 @@ from test_cli import fgcosim
 
 from cosim.belonging import artefact_differences, layer_folders
 from cosim.campaign import run_campaign
-from cosim.dataset import DataSet, load_dataset, save_dataset
 from cosim.errors import InputError
-from cosim.folders import write_json
+from cosim.files.dataset import DataSet, load_dataset, save_dataset
+from cosim.files.folders import write_json
 from cosim.plan import Plan
 from cosim.spice.ngspice import Ngspice
 from cosim.verify import LEVEL_DB, verify_run

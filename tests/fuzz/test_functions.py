@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from readers import dataset, design, measured, surrogate
 
+from cosim.files.measurements import Measurements
 from cosim.fitting import fit_measurements
-from cosim.measurements import Measurements
 from cosim.plan import PlanSize, random_durations, standard_plan, unseen_plan
 from cosim.programming import ReadCurve
 from cosim.report import decibels, percent, seconds, si

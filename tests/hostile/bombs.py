@@ -22,7 +22,7 @@ import h5py
 import numpy as np
 from readers import READERS, Reader, design, reader
 
-from cosim.dataset import USER_BLOCK, _user_block
+from cosim.files.dataset import USER_BLOCK, _user_block
 from cosim.plan import PlanSize, random_cells, standard_plan
 from cosim.programming import ReadCurve
 from netlists.designfile import parse_design

@@ -13,8 +13,8 @@ from small_run import ARRAY
 
 from cosim.campaign import run_campaign
 from cosim.errors import InputError
+from cosim.files.folders import read_json
 from cosim.fitting import fit_dataset
-from cosim.folders import read_json
 from cosim.plan import PlanSize, standard_plan
 from cosim.programming import read_curve
 from cosim.reproduction.layouts import LAYOUTS, design_of

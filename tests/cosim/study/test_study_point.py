@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cosim.dataset import load_dataset
+from cosim.files.dataset import load_dataset
 from cosim.programming import read_curve
 from cosim.stored_charge import gate_charge
 from cosim.study import run

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cosim.dataset import DataSet
+from cosim.files.dataset import DataSet
 from cosim.spice.ngspice import Ngspice
 from cosim.version import code_version
 from netlists.design import Design

@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from cosim import measurements
 from cosim.errors import InputError
-from cosim.measurements import load_measurements, save_measurements
+from cosim.files import measurements
+from cosim.files.measurements import load_measurements, save_measurements
 
 IN_FIXTURE = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 HEADER = "T_0,T_1,Q_0\n"

@@ -10,9 +10,9 @@ import h5py
 import numpy as np
 import pytest
 
-from cosim import dataset
-from cosim.dataset import FORMAT, USER_BLOCK, DataSet, load_dataset, save_dataset
 from cosim.errors import InputError
+from cosim.files import dataset
+from cosim.files.dataset import FORMAT, USER_BLOCK, DataSet, load_dataset, save_dataset
 
 RUNS, ROWS, COLUMNS, MATRICES, SLOTS = 3, 4, 2, 2, 5
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.errors import InputError
-from cosim.hdf5 import Array, lay_out, write_arrays
+from cosim.files.hdf5 import Array, lay_out, write_arrays
 from surrogate.atomic import replacing
 
 FORMAT = "fgcosim-dataset-1"

@@ -15,11 +15,11 @@ from safetensors import safe_open
 from small_run import ARRAY, make_run
 
 from cosim.commands import simulate_csv
-from cosim.dataset import load_dataset
-from cosim.folders import file_hash, read_json
-from cosim.measurements import load_measurements
+from cosim.files.dataset import load_dataset
+from cosim.files.folders import file_hash, read_json
+from cosim.files.measurements import load_measurements
+from cosim.files.provenance import Provenance, network_hash, surrogate_hash
 from cosim.progress import Stages
-from cosim.provenance import Provenance, network_hash, surrogate_hash
 from cosim.spice.ngspice import Ngspice
 from cosim.version import PACKAGES, _source_hash, code_version
 from netlists.designfile import dump_design
