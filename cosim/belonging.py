@@ -17,7 +17,7 @@ from cosim.files.provenance import network_hash, surrogate_hash
 from cosim.networks import read_network
 from cosim.summary import network_figures, surrogate_figures
 from cosim.validation import validate_dataset
-from cosim.waveforms import load_waveforms
+from cosim.vmm.waveforms import load_waveforms
 from netlists.design import Levels
 from netlists.designfile import parse_design
 from surrogate.errors import InputError as SurrogateInputError

@@ -19,12 +19,12 @@ from cosim.errors import InputError, SimulationError
 from cosim.files.dataset import Blocks, DataSet, Source, gather, write_dataset
 from cosim.files.lock import locked
 from cosim.plan import Plan
-from cosim.sample import Sample
 from cosim.samples import SampleStore
 from cosim.spice.ladder import LADDER
 from cosim.spice.ngspice import Ngspice
 from cosim.version import code_version
-from cosim.whole import vmm_deck
+from cosim.vmm.sample import Sample
+from cosim.vmm.whole import vmm_deck
 from cosim.workers import Outcome, Pool, Task, WorkerLost, given_up, open_pool
 from netlists.design import Design
 from netlists.designfile import dump_design

@@ -25,12 +25,12 @@ from cosim.larger import SIZES
 from cosim.pipeline import Job, network_durations, require_pairs
 from cosim.pipeline import run as run_job
 from cosim.plan import generator, random_cells, random_durations, standard_plan
-from cosim.programming import read_curve
 from cosim.progress import Stages
 from cosim.report import write_report
 from cosim.spice.ngspice import find_ngspice
 from cosim.validation import validate_dataset, validate_measurements
 from cosim.verify import Verification, verify_run
+from cosim.vmm.programming import read_curve
 from netlists.design import Design, Levels
 from netlists.designfile import load_design, parse_design
 from netlists.stimulus import check_durations

@@ -9,13 +9,13 @@ from cosim.errors import InputError
 from cosim.files.dataset import DataSet
 from cosim.spice.ladder import LADDER
 from cosim.version import code_version
-from cosim.whole import vmm_deck
+from cosim.vmm.whole import vmm_deck
 from netlists.designfile import parse_design
 
 
 def deck_of(data: DataSet, run: int) -> str:
     """The deck of run ``run`` (from 0): the whole array. Where :attr:`DataSet.passes` is 0, ngspice got it to the last
-    letter; else it ran in blocks of columns that together stand for this circuit (:mod:`cosim.split`).
+    letter; else it ran in blocks of columns that together stand for this circuit (:mod:`cosim.vmm.split`).
 
     Raises ``InputError`` where there is no such run and where this version of the program writes other decks.
     """

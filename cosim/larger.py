@@ -17,9 +17,9 @@ from cosim.campaign import run_campaign
 from cosim.errors import InputError
 from cosim.files.dataset import DataSet
 from cosim.plan import unseen_plan
-from cosim.programming import read_curve
 from cosim.spice.ngspice import Ngspice
 from cosim.validation import fast_agreement, verdict
+from cosim.vmm.programming import read_curve
 from netlists.design import Design
 from surrogate.scores import score
 from surrogate.surrogate import Surrogate

@@ -25,13 +25,13 @@ from cosim.files.provenance import surrogate_hash
 from cosim.fitting import fit_dataset
 from cosim.networks import tile_settings
 from cosim.plan import PlanSize, standard_plan
-from cosim.programming import ReadCurve, read_curve
 from cosim.progress import Stages
 from cosim.report import write_report
 from cosim.spice.ngspice import Ngspice, find_ngspice
 from cosim.summary import network_figures, surrogate_figures
 from cosim.validation import validate_dataset
-from cosim.waveforms import record_waveforms
+from cosim.vmm.programming import ReadCurve, read_curve
+from cosim.vmm.waveforms import record_waveforms
 from netlists.design import Design
 from surrogate.analog.calibrate import observed
 from surrogate.analog.pulses import input_range, pulse_codes

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.errors import InputError
-from cosim.programming import ReadCurve
+from cosim.vmm.programming import ReadCurve
 from netlists.design import Design
 from netlists.stimulus import check_durations
 

@@ -24,7 +24,7 @@ from cosim.figures.learning import STAGES, accuracy_figure, curves_figure
 from cosim.figures.waves import waveform_figure
 from cosim.files.dataset import DataSet, load_dataset
 from cosim.files.provenance import surrogate_hash
-from cosim.waveforms import Waveforms, load_waveforms
+from cosim.vmm.waveforms import Waveforms, load_waveforms
 from netlists.design import Design, MosCell
 from netlists.designfile import parse_design
 from netlists.quantity import DECIBEL

@@ -12,7 +12,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from cosim.sample import Sample
+from cosim.vmm.sample import Sample
 from surrogate.atomic import replacing
 
 FORMAT = "fgcosim-sample-1"

@@ -19,13 +19,13 @@ from cosim.campaign import run_keys
 from cosim.errors import InputError, SimulationError
 from cosim.files.dataset import DataSet, load_dataset
 from cosim.plan import Plan
-from cosim.sample import Sample
 from cosim.samples import SampleStore
-from cosim.simulate import simulate
 from cosim.spice.ladder import LADDER
 from cosim.spice.ngspice import Ngspice, find_ngspice
 from cosim.version import code_version
-from cosim.whole import vmm_deck
+from cosim.vmm.sample import Sample
+from cosim.vmm.simulate import simulate
+from cosim.vmm.whole import vmm_deck
 from netlists.design import Design
 from netlists.designfile import parse_design
 from surrogate.scores import decibel

@@ -22,11 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.errors import InputError, SimulationError
-from cosim.sample import Sample
-from cosim.simulate import simulate
 from cosim.spice.ngspice import Ngspice, find_ngspice
 from cosim.version import code_version
-from cosim.whole import vmm_deck
+from cosim.vmm.sample import Sample
+from cosim.vmm.simulate import simulate
+from cosim.vmm.whole import vmm_deck
 from netlists.design import Design
 
 CONNECT_SECONDS = 10

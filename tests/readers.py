@@ -23,10 +23,10 @@ from cosim.files.measurements import load_durations, load_measurements, save_mea
 from cosim.networks import load_network, save_network, tile_settings
 from cosim.parasitics_command import write_parasitics
 from cosim.report import read_run
-from cosim.sample import Sample
 from cosim.samples import SampleStore
 from cosim.spice.rawfile import read_raw
-from cosim.waveforms import Waveforms, load_waveforms
+from cosim.vmm.sample import Sample
+from cosim.vmm.waveforms import Waveforms, load_waveforms
 from netlists.design import Design
 from netlists.designfile import dump_design, load_design
 from netlists.parasitics.read import read_parasitics

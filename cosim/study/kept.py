@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 
 from cosim.networks import tile_settings
-from cosim.programming import ReadCurve
 from cosim.study.studyfile import Network
+from cosim.vmm.programming import ReadCurve
 from netlists.design import Design
 from surrogate.data.digits import digits
 from surrogate.surrogate import Surrogate

@@ -14,12 +14,12 @@ from cosim.files.folders import write_json
 from cosim.fitting import fit_dataset
 from cosim.networks import tile_settings
 from cosim.plan import PlanSize, standard_plan
-from cosim.programming import read_curve
 from cosim.signoff import sign_off
 from cosim.spice.ngspice import Ngspice
 from cosim.summary import network_figures, surrogate_figures
 from cosim.validation import validate_dataset
-from cosim.waveforms import record_waveforms
+from cosim.vmm.programming import read_curve
+from cosim.vmm.waveforms import record_waveforms
 from netlists.design import Design
 from surrogate.analog import Mapping, convert
 from surrogate.data.images import Images

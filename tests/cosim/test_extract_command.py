@@ -12,7 +12,7 @@ from cosim.cli import main
 from cosim.errors import InputError
 from cosim.extract_command import extract_design
 from cosim.progress import Stages
-from cosim.simulate import simulate
+from cosim.vmm.simulate import simulate
 from netlists.designfile import dump_design, load_design
 
 STAGES = Stages()

@@ -7,8 +7,8 @@ import torch
 from cosim.campaign import run_campaign, simulate_many
 from cosim.fitting import fit_dataset
 from cosim.plan import PlanSize, random_cells, random_durations, standard_plan
-from cosim.programming import read_curve
 from cosim.validation import validate_dataset
+from cosim.vmm.programming import read_curve
 from surrogate.scores import decibel
 
 WIRES = {"word_line_resistance": "30 ohm", "bit_line_resistance": "7 ohm", "switch_resistance": "2 kohm"}

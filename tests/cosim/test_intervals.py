@@ -6,8 +6,8 @@ import pytest
 from cosim.campaign import run_campaign, simulate_many
 from cosim.fitting import fit_dataset
 from cosim.plan import PlanSize, random_cells, random_durations, standard_plan
-from cosim.programming import read_curve
 from cosim.validation import interval_coverage
+from cosim.vmm.programming import read_curve
 from netlists.designfile import load_design
 
 FIT_ROWS, LARGE_ROWS, COLUMNS, VMMS = 16, 64, 4, 4

@@ -11,9 +11,9 @@ from cosim.errors import InputError
 from cosim.fitting import fit_dataset
 from cosim.larger import SIZES, LargerCheck, enlarged
 from cosim.plan import PlanSize, standard_plan
-from cosim.programming import read_curve
 from cosim.progress import Stages
 from cosim.validation import validate_dataset
+from cosim.vmm.programming import read_curve
 from surrogate.analog import LayerSettings
 from surrogate.analog.layers import Arrays
 from surrogate.errors import InputError as SurrogateInputError

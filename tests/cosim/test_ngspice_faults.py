@@ -22,10 +22,10 @@ from cosim.campaign import run_campaign
 from cosim.errors import InputError, SimulationError
 from cosim.files.dataset import DataSet
 from cosim.plan import Plan
-from cosim.sample import Sample
-from cosim.simulate import simulate
 from cosim.spice.ladder import LADDER
 from cosim.spice.ngspice import Ngspice, find_ngspice
+from cosim.vmm.sample import Sample
+from cosim.vmm.simulate import simulate
 from netlists.design import Design
 
 FAULTY = 1

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from cosim.errors import InputError
 from cosim.plan import MIN_FIT_SLOTS, ROLES, PlanSize, random_cells, random_durations, standard_plan, unseen_plan
-from cosim.programming import ReadCurve
+from cosim.vmm.programming import ReadCurve
 from netlists.stimulus import check_durations
 
 CURVE = ReadCurve(state=np.array([0.8, 1.2, 1.6]), current=np.array([1e-9, 1e-7, 1e-6]))

@@ -15,7 +15,7 @@ from cosim.errors import InputError
 from cosim.files.dataset import DataSet, save_dataset
 from cosim.report import percent, seconds, si, write_report
 from cosim.spice.ngspice import Ngspice
-from cosim.waveforms import load_waveforms, record_waveforms
+from cosim.vmm.waveforms import load_waveforms, record_waveforms
 from netlists.design import Design
 from netlists.designfile import dump_design
 from surrogate.files import save_surrogate

@@ -12,8 +12,8 @@ from readers import dataset, design, measured, surrogate
 from cosim.files.measurements import Measurements
 from cosim.fitting import fit_measurements
 from cosim.plan import PlanSize, random_durations, standard_plan, unseen_plan
-from cosim.programming import ReadCurve
 from cosim.report import decibels, percent, seconds, si
+from cosim.vmm.programming import ReadCurve
 from netlists import quantity
 from netlists.design import Design
 from netlists.graph import array_graph

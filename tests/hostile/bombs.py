@@ -24,7 +24,7 @@ from readers import READERS, Reader, design, reader
 
 from cosim.files.dataset import USER_BLOCK, _user_block
 from cosim.plan import PlanSize, random_cells, standard_plan
-from cosim.programming import ReadCurve
+from cosim.vmm.programming import ReadCurve
 from netlists.designfile import parse_design
 from netlists.graph import array_graph
 

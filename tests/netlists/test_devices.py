@@ -8,7 +8,7 @@ import pytest
 from cells import with_cell
 from pydantic import ValidationError
 
-from cosim.whole import vmm_deck
+from cosim.vmm.whole import vmm_deck
 from netlists.block import block_cards, saved_vectors
 from netlists.designfile import dump_design, load_design, parse_design
 from netlists.devices.choice import device_of

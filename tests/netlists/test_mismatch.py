@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from cells import with_cell
 
-from cosim.whole import vmm_deck
+from cosim.vmm.whole import vmm_deck
 from netlists.block import Boundary, block_cards, source_cards
 from netlists.errors import InputError
 from netlists.mismatch import deviations, sigmas

@@ -12,7 +12,7 @@ from extracted_network import SECTION, dspf, network
 from parasitic_designs import graph_of, imported
 
 from cosim.spice.ladder import Climber
-from cosim.whole import simulate_whole
+from cosim.vmm.whole import simulate_whole
 from netlists.check import check_graph
 from netlists.elements import Capacitor, Resistor
 from netlists.parasitics.mapping import Wiring

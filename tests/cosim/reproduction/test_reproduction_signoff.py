@@ -16,13 +16,13 @@ from cosim.errors import InputError
 from cosim.files.folders import read_json
 from cosim.fitting import fit_dataset
 from cosim.plan import PlanSize, standard_plan
-from cosim.programming import read_curve
 from cosim.reproduction.layouts import LAYOUTS, design_of
 from cosim.reproduction.run import Reproduction
 from cosim.reproduction.sampled import Sample, _disturbed, _inputs, _sample, sampled_sign_off
 from cosim.reproduction.signoff import Arrays, sign_off
 from cosim.reproduction.table import add_rows, markdown, short_markdown
 from cosim.validation import validate_dataset
+from cosim.vmm.programming import read_curve
 from surrogate.analog import LayerSettings, Mapping, analog_layers, calibrate, convert
 from surrogate.data.images import Images
 from surrogate.mapping import CurrentRange

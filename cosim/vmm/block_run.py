@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cosim.charges import cell_currents, quadrature
-from cosim.checks import check_balance, check_gates, check_integrators, table_of
-from cosim.sample import current_sign
+from cosim.vmm.charges import cell_currents, quadrature
+from cosim.vmm.checks import check_balance, check_gates, check_integrators, table_of
+from cosim.vmm.sample import current_sign
 from netlists.block import Boundary, block_cards, saved_vectors, source_cards
 from netlists.circuit import INTEGRATOR_FARADS
 from netlists.deck import Transient, deck_text

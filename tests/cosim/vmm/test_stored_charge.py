@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cosim.programming import ReadCurve
 from cosim.spice.ngspice import run_deck
-from cosim.stored_charge import TO_LINES, gate_charge, kept_curve
 from cosim.study.parameters import changed
+from cosim.vmm.programming import ReadCurve
+from cosim.vmm.stored_charge import TO_LINES, gate_charge, kept_curve
 from netlists.devices.choice import device_of
 from tests.small_designs import small_design
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PySpice.Spice.Netlist import Circuit
 
-from cosim.simulate import simulate
 from cosim.spice.ngspice import run_deck
-from cosim.whole import vmm_deck
+from cosim.vmm.simulate import simulate
+from cosim.vmm.whole import vmm_deck
 from netlists.deck import Transient, deck_text
 from netlists.devices.choice import device_of
 from netlists.elements import GROUND, Capacitor

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.errors import InputError
-from cosim.sample import Sample
 from cosim.spice.device_check import check_device
 from cosim.spice.ladder import Climber
 from cosim.spice.ngspice import Ngspice
-from cosim.split import simulate_split
-from cosim.whole import simulate_whole
+from cosim.vmm.sample import Sample
+from cosim.vmm.split import simulate_split
+from cosim.vmm.whole import simulate_whole
 from netlists.design import Design, MosCell
 from netlists.stimulus import check_durations
 

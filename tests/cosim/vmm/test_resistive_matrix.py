@@ -8,8 +8,8 @@ from cosim.campaign import run_campaign
 from cosim.errors import InputError
 from cosim.fitting import fit_dataset
 from cosim.plan import PlanSize, standard_plan
-from cosim.programming import read_curve
-from cosim.simulate import simulate
+from cosim.vmm.programming import read_curve
+from cosim.vmm.simulate import simulate
 from netlists.graph import array_graph
 from netlists.nodal import clamp_currents
 from surrogate.linear import effective_matrix

@@ -9,11 +9,11 @@ from functools import lru_cache, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.charges import cell_currents, quadrature
-from cosim.checks import check_balance, check_gates, check_integrators, table_of
 from cosim.errors import InputError
-from cosim.sample import Sample, current_sign, usable_slots
 from cosim.spice.ladder import Climber
+from cosim.vmm.charges import cell_currents, quadrature
+from cosim.vmm.checks import check_balance, check_gates, check_integrators, table_of
+from cosim.vmm.sample import Sample, current_sign, usable_slots
 from netlists.check import check_graph
 from netlists.circuit import INTEGRATOR_FARADS, driver_cards, undriven_circuit
 from netlists.deck import deck_text, transient_for

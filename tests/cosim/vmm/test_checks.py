@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from cosim.checks import check_balance, check_gates, check_integrators, table_of
 from cosim.spice.ngspice import RunFailure
+from cosim.vmm.checks import check_balance, check_gates, check_integrators, table_of
 
 TIME = np.linspace(0.0, 1e-6, 11)
 

@@ -15,7 +15,7 @@ from cosim.files.npz import read_npz
 from cosim.files.provenance import of_simulation
 from cosim.spice.ladder import LADDER
 from cosim.spice.ngspice import Ngspice, RunFailure, run_deck
-from cosim.whole import vmm_deck
+from cosim.vmm.whole import vmm_deck
 from netlists.design import Design, MosCell
 from netlists.stimulus import check_durations, t_start
 from surrogate.atomic import replacing

@@ -9,11 +9,11 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.block_run import BlockRun, block_deck, ideal_drive, read_block
-from cosim.prediction import predict
-from cosim.relaxation import relax
-from cosim.sample import Sample, current_sign, usable_slots
 from cosim.spice.ladder import Climber
+from cosim.vmm.block_run import BlockRun, block_deck, ideal_drive, read_block
+from cosim.vmm.prediction import predict
+from cosim.vmm.relaxation import relax
+from cosim.vmm.sample import Sample, current_sign, usable_slots
 from netlists.block import Boundary
 from netlists.design import Design
 from netlists.timeline import Timeline, pulse_timeline

@@ -10,13 +10,13 @@ import pytest
 from cells import with_cell
 
 from cosim.errors import InputError
-from cosim.programming import read_curve
-from cosim.simulate import simulate
 from cosim.spice.device_check import check_device, gate_curve
 from cosim.spice.ladder import Climber
 from cosim.spice.ngspice import run_deck
-from cosim.split import simulate_split
-from cosim.whole import simulate_whole
+from cosim.vmm.programming import read_curve
+from cosim.vmm.simulate import simulate
+from cosim.vmm.split import simulate_split
+from cosim.vmm.whole import simulate_whole
 from netlists.designfile import dump_design, load_design
 from netlists.devices.generic import generic_device
 from netlists.devices.sky130 import SUBCIRCUITS, library_file, sky130_device

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cosim.simulate import simulate
+from cosim.vmm.simulate import simulate
 from netlists.graph import array_graph
 from netlists.nodal import clamp_currents
 

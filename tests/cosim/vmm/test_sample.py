@@ -6,8 +6,8 @@ import subprocess
 import numpy as np
 import pytest
 
-from cosim.simulate import simulate
-from cosim.whole import vmm_deck
+from cosim.vmm.simulate import simulate
+from cosim.vmm.whole import vmm_deck
 from netlists.errors import InputError
 
 NO_COUPLING = {

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cosim.charges import quadrature
+from cosim.vmm.charges import quadrature
 
 EDGE = 1.0
 BEGIN = np.array([2.0, 7.0])

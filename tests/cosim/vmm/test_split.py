@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from cosim.errors import InputError
-from cosim.prediction import predict
-from cosim.relaxation import blocks_of, relax
-from cosim.simulate import simulate, splits
 from cosim.spice.ladder import Climber
 from cosim.spice.ngspice import run_deck
-from cosim.split import block_solver, simulate_split
-from cosim.whole import integrator_charges, simulate_whole, vmm_deck
+from cosim.vmm.prediction import predict
+from cosim.vmm.relaxation import blocks_of, relax
+from cosim.vmm.simulate import simulate, splits
+from cosim.vmm.split import block_solver, simulate_split
+from cosim.vmm.whole import integrator_charges, simulate_whole, vmm_deck
 from netlists.block import Boundary
 from netlists.timeline import pulse_timeline
 from surrogate.scores import decibel
@@ -126,7 +126,7 @@ def test_the_estimated_error_is_the_error(make_design, climber, monkeypatch):
     off = replace(start, boundary=replace(start.boundary, word_line=shifted))
     solve = block_solver(design, cells, timeline, climber)
     exact = relax(design, timeline, start, solve).joined("charge")
-    monkeypatch.setattr("cosim.relaxation.TARGET_ERROR", 1.0)
+    monkeypatch.setattr("cosim.vmm.relaxation.TARGET_ERROR", 1.0)
     once = relax(design, timeline, off, solve)
     error = np.sqrt(np.mean((once.joined("charge") - exact) ** 2) / np.mean(exact**2))
     assert once.passes == 1 and error > 1e-3

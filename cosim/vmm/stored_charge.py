@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.errors import InputError
-from cosim.programming import ReadCurve
 from cosim.spice.ngspice import Ngspice, RunFailure, run_deck
+from cosim.vmm.programming import ReadCurve
 from netlists.design import Design, MosCell
 from netlists.devices.choice import device_of
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from cosim import programming
 from cosim.errors import InputError
-from cosim.programming import ReadCurve, read_curve
-from cosim.simulate import simulate
+from cosim.vmm import programming
+from cosim.vmm.programming import ReadCurve, read_curve
+from cosim.vmm.simulate import simulate
 
 
 @pytest.fixture(autouse=True)

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.errors import InputError
-from cosim.simulate import simulate
 from cosim.spice.device_check import gate_curve
 from cosim.spice.ngspice import Ngspice
+from cosim.vmm.simulate import simulate
 from netlists.design import Design, MosCell, ResistiveCell
 
 POINTS = 48

@@ -8,8 +8,8 @@ import pytest
 from cosim.campaign import run_campaign
 from cosim.errors import SimulationError
 from cosim.plan import Plan
-from cosim.simulate import simulate
 from cosim.spice.ladder import LADDER
+from cosim.vmm.simulate import simulate
 
 CELLS = np.array([[1.3, 1.2], [1.4, 1.25]])
 DURATION = np.array([50e-9, 100e-9])
@@ -72,13 +72,13 @@ def test_a_second_attempt_that_works_is_recorded(make_design, fake_ngspice, engi
 
 
 def test_a_gate_that_does_not_return_is_a_failure(make_design, engine, monkeypatch):
-    monkeypatch.setattr("cosim.checks.MAX_FLOATING_GATE_RETURN_V", 1e-12)
+    monkeypatch.setattr("cosim.vmm.checks.MAX_FLOATING_GATE_RETURN_V", 1e-12)
     with pytest.raises(SimulationError, match=r"a floating gate ended .* away from its start"):
         simulate(make_design(2, 2), CELLS, DURATION, engine)
 
 
 def test_an_integrator_that_disagrees_with_its_current_is_a_failure(make_design, engine, monkeypatch):
-    monkeypatch.setattr("cosim.checks.MAX_INTEGRATOR_ERROR", 1e-9)
+    monkeypatch.setattr("cosim.vmm.checks.MAX_INTEGRATOR_ERROR", 1e-9)
     with pytest.raises(SimulationError, match="integrator and cell currents differ"):
         simulate(make_design(2, 2), CELLS, DURATION, engine)
 

@@ -14,8 +14,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.block_run import BlockRun, ideal_drive
-from cosim.prediction import Prediction, word_line_drop
+from cosim.vmm.block_run import BlockRun, ideal_drive
+from cosim.vmm.prediction import Prediction, word_line_drop
 from netlists.block import Boundary, neighbours
 from netlists.design import Design
 from netlists.timeline import Timeline, word_line_delay

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
-from cosim.block_run import block_deck, ideal_drive, read_block
 from cosim.spice.ladder import Climber
+from cosim.vmm.block_run import block_deck, ideal_drive, read_block
 from netlists.block import Boundary
 from netlists.design import Design, Levels, MosCell
 from netlists.devices.choice import device_of
