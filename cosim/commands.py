@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from cosim.campaign import simulate_many, write_campaign
-from cosim.decks import deck_of
+from cosim.campaigns.campaign import simulate_many, write_campaign
+from cosim.campaigns.decks import deck_of
+from cosim.campaigns.plan import generator, random_cells, random_durations, standard_plan
 from cosim.deployment import retrain_into, sign_off_into
 from cosim.errors import InputError
 from cosim.files.dataset import load_dataset
@@ -24,7 +25,6 @@ from cosim.fitting import fit_dataset, fit_measurements
 from cosim.larger import SIZES
 from cosim.pipeline import Job, network_durations, require_pairs
 from cosim.pipeline import run as run_job
-from cosim.plan import generator, random_cells, random_durations, standard_plan
 from cosim.progress import Stages
 from cosim.report import write_report
 from cosim.spice.ngspice import find_ngspice

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from cosim.campaign import run_campaign
+from cosim.campaigns.campaign import run_campaign
+from cosim.campaigns.plan import unseen_plan
 from cosim.errors import InputError
 from cosim.files.dataset import DataSet
-from cosim.plan import unseen_plan
 from cosim.spice.ngspice import Ngspice
 from cosim.validation import fast_agreement, verdict
 from cosim.vmm.programming import read_curve

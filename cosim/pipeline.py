@@ -15,7 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from cosim.campaign import write_campaign
+from cosim.campaigns.campaign import write_campaign
+from cosim.campaigns.plan import PlanSize, standard_plan
 from cosim.deployment import NETWORK, NETWORK_REPORT, retrain_into, sign_off_into
 from cosim.errors import InputError
 from cosim.files.dataset import DataSet, load_dataset
@@ -24,7 +25,6 @@ from cosim.files.lock import locked
 from cosim.files.provenance import surrogate_hash
 from cosim.fitting import fit_dataset
 from cosim.networks import tile_settings
-from cosim.plan import PlanSize, standard_plan
 from cosim.progress import Stages
 from cosim.report import write_report
 from cosim.spice.ngspice import Ngspice, find_ngspice

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from cosim.campaign import simulate_many
+from cosim.campaigns.campaign import simulate_many
 from cosim.errors import InputError
 from cosim.files.dataset import DataSet, save_dataset
 from cosim.files.provenance import network_hash, of_surrogate

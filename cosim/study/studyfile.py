@@ -7,8 +7,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from cosim.campaigns.plan import MAX_RUNS, PlanSize
 from cosim.errors import InputError
-from cosim.plan import MAX_RUNS, PlanSize
 from cosim.study.parameters import Programming, Source
 from netlists.design import Design
 from netlists.designfile import builtin_names, load_design, parse_yaml, read_text
@@ -53,7 +53,7 @@ class Network(_Section):
 
 
 class Campaign(_Section):
-    """SPICE runs of every point, by what they are for (:class:`cosim.plan.PlanSize`)."""
+    """SPICE runs of every point, by what they are for (:class:`cosim.campaigns.plan.PlanSize`)."""
 
     fit: _Count = PlanSize.fit
     fit_matrices: _Count = PlanSize.fit_matrices
@@ -63,7 +63,7 @@ class Campaign(_Section):
 
     @property
     def size(self) -> PlanSize:
-        """For :mod:`cosim.plan`."""
+        """For :mod:`cosim.campaigns.plan`."""
         return PlanSize(**self.model_dump())
 
 

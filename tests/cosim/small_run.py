@@ -7,13 +7,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from cosim.campaign import run_campaign
+from cosim.campaigns.campaign import run_campaign
+from cosim.campaigns.plan import PlanSize, standard_plan
 from cosim.deployment import SIGN_OFF_REPORT, write_retrained
 from cosim.files.dataset import save_dataset
 from cosim.files.folders import write_json
 from cosim.fitting import fit_dataset
 from cosim.networks import tile_settings
-from cosim.plan import PlanSize, standard_plan
 from cosim.signoff import sign_off
 from cosim.spice.ngspice import Ngspice
 from cosim.summary import network_figures, surrogate_figures

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from cosim.campaign import run_campaign, simulate_many
+from cosim.campaigns.campaign import run_campaign, simulate_many
+from cosim.campaigns.plan import PlanSize, random_cells, random_durations, standard_plan
 from cosim.fitting import fit_dataset
-from cosim.plan import PlanSize, random_cells, random_durations, standard_plan
 from cosim.validation import validate_dataset
 from cosim.vmm.programming import read_curve
 from surrogate.scores import decibel

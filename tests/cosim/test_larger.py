@@ -5,12 +5,12 @@ import dataclasses
 import pytest
 from small_run import ARRAY
 
-from cosim.campaign import run_campaign
+from cosim.campaigns.campaign import run_campaign
+from cosim.campaigns.plan import PlanSize, standard_plan
 from cosim.enlarge_command import enlarge
 from cosim.errors import InputError
 from cosim.fitting import fit_dataset
 from cosim.larger import SIZES, LargerCheck, enlarged
-from cosim.plan import PlanSize, standard_plan
 from cosim.progress import Stages
 from cosim.validation import validate_dataset
 from cosim.vmm.programming import read_curve

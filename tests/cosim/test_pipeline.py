@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from cosim.campaigns.plan import PlanSize
 from cosim.errors import InputError
 from cosim.pipeline import Job, network_durations, run
-from cosim.plan import PlanSize
 from cosim.progress import Stages
 from netlists.design import Design, Levels
 from netlists.designfile import load_design

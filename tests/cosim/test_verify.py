@@ -15,11 +15,11 @@ from small_run import ARRAY, make_run
 from test_cli import fgcosim
 
 from cosim.belonging import artefact_differences, layer_folders
-from cosim.campaign import run_campaign
+from cosim.campaigns.campaign import run_campaign
+from cosim.campaigns.plan import Plan
 from cosim.errors import InputError
 from cosim.files.dataset import DataSet, load_dataset, save_dataset
 from cosim.files.folders import write_json
-from cosim.plan import Plan
 from cosim.spice.ngspice import Ngspice
 from cosim.verify import LEVEL_DB, verify_run
 from surrogate.files import load_surrogate, save_surrogate

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from readers import dataset, design, measured, surrogate
 
+from cosim.campaigns.plan import PlanSize, random_durations, standard_plan, unseen_plan
 from cosim.files.measurements import Measurements
 from cosim.fitting import fit_measurements
-from cosim.plan import PlanSize, random_durations, standard_plan, unseen_plan
 from cosim.report import decibels, percent, seconds, si
 from cosim.vmm.programming import ReadCurve
 from netlists import quantity

@@ -11,11 +11,11 @@ from torch import nn
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from small_run import ARRAY
 
-from cosim.campaign import run_campaign
+from cosim.campaigns.campaign import run_campaign
+from cosim.campaigns.plan import PlanSize, standard_plan
 from cosim.errors import InputError
 from cosim.files.folders import read_json
 from cosim.fitting import fit_dataset
-from cosim.plan import PlanSize, standard_plan
 from cosim.reproduction.layouts import LAYOUTS, design_of
 from cosim.reproduction.run import Reproduction
 from cosim.reproduction.sampled import Sample, _disturbed, _inputs, _sample, sampled_sign_off
@@ -92,7 +92,7 @@ def test_bounds_hold_the_estimate(signed):
 
 
 def test_finished_vmms_are_not_simulated_again(signed, arrays, network, images, monkeypatch):
-    monkeypatch.setattr("cosim.campaign.open_pool", _no_pool)
+    monkeypatch.setattr("cosim.campaigns.campaign.open_pool", _no_pool)
     assert sign_off(arrays, network, images, 0.5) == signed
 
 

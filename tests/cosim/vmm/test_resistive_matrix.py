@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from cosim.campaign import run_campaign
+from cosim.campaigns.campaign import run_campaign
+from cosim.campaigns.plan import PlanSize, standard_plan
 from cosim.errors import InputError
 from cosim.fitting import fit_dataset
-from cosim.plan import PlanSize, standard_plan
 from cosim.vmm.programming import read_curve
 from cosim.vmm.simulate import simulate
 from netlists.graph import array_graph

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cosim.campaign import run_campaign
+from cosim.campaigns.campaign import run_campaign
+from cosim.campaigns.plan import Plan
 from cosim.errors import SimulationError
-from cosim.plan import Plan
 from cosim.spice.ladder import LADDER
 from cosim.vmm.simulate import simulate
 

@@ -5,8 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cosim.campaigns.plan import (
+    MIN_FIT_SLOTS,
+    ROLES,
+    PlanSize,
+    random_cells,
+    random_durations,
+    standard_plan,
+    unseen_plan,
+)
 from cosim.errors import InputError
-from cosim.plan import MIN_FIT_SLOTS, ROLES, PlanSize, random_cells, random_durations, standard_plan, unseen_plan
 from cosim.vmm.programming import ReadCurve
 from netlists.stimulus import check_durations
 

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 
 from cosim import cli
-from cosim.campaign import KEPT_DECKS, run_campaign, run_keys, simulate_many, write_campaign
-from cosim.decks import deck_of
+from cosim.campaigns.campaign import KEPT_DECKS, run_campaign, run_keys, simulate_many, write_campaign
+from cosim.campaigns.decks import deck_of
+from cosim.campaigns.plan import Plan
+from cosim.campaigns.samples import SampleStore
 from cosim.errors import InputError, SimulationError
 from cosim.files.dataset import load_dataset, save_dataset
-from cosim.plan import Plan
-from cosim.samples import SampleStore
 from netlists.designfile import dump_design
 
 ROWS, COLUMNS, RUNS = 3, 2, 6
@@ -278,7 +278,7 @@ SCRIPT = """
 import sys
 import numpy as np
 from pathlib import Path
-from cosim.campaign import simulate_many
+from cosim.campaigns.campaign import simulate_many
 from cosim.spice.ngspice import find_ngspice
 from netlists.designfile import load_design
 folder = Path(sys.argv[1])

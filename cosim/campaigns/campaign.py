@@ -15,17 +15,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from cosim.campaigns.plan import Plan
+from cosim.campaigns.samples import SampleStore
+from cosim.campaigns.workers import Outcome, Pool, Task, WorkerLost, given_up, open_pool
 from cosim.errors import InputError, SimulationError
 from cosim.files.dataset import Blocks, DataSet, Source, gather, write_dataset
 from cosim.files.lock import locked
-from cosim.plan import Plan
-from cosim.samples import SampleStore
 from cosim.spice.ladder import LADDER
 from cosim.spice.ngspice import Ngspice
 from cosim.version import code_version
 from cosim.vmm.sample import Sample
 from cosim.vmm.whole import vmm_deck
-from cosim.workers import Outcome, Pool, Task, WorkerLost, given_up, open_pool
 from netlists.design import Design
 from netlists.designfile import dump_design
 from netlists.stimulus import check_durations

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cosim.campaign import run_campaign
+from cosim.campaigns.campaign import run_campaign
+from cosim.campaigns.plan import Plan
 from cosim.errors import InputError, SimulationError
 from cosim.files.dataset import DataSet
-from cosim.plan import Plan
 from cosim.spice.ladder import LADDER
 from cosim.spice.ngspice import Ngspice, find_ngspice
 from cosim.vmm.sample import Sample
@@ -137,7 +137,7 @@ def test_a_fault_in_one_run(
     fake_ngspice: Callable[[str], Ngspice], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tally: Tally,
 ) -> None:  # fmt: skip
     """The other runs are kept, the failed one is listed with deck, log and reason; a sound ngspice makes it up."""
-    monkeypatch.setattr("cosim.workers.simulate", partial(_simulate, 0.3 if fault in HANGING else 60.0))
+    monkeypatch.setattr("cosim.campaigns.workers.simulate", partial(_simulate, 0.3 if fault in HANGING else 60.0))
     body, reason = FAULTS[fault]
     random = np.random.default_rng(len(fault))
     for number in range(tries):

@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cosim import campaign, workers
-from cosim.campaign import run_campaign
+from cosim.campaigns import campaign, workers
+from cosim.campaigns.campaign import run_campaign
+from cosim.campaigns.plan import Plan
+from cosim.campaigns.workers import open_pool
 from cosim.errors import InputError, SimulationError
-from cosim.plan import Plan
-from cosim.workers import open_pool
 from tests.cosim.cluster import Cluster
 
 ROWS, COLUMNS = 2, 2
