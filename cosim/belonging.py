@@ -14,9 +14,9 @@ from cosim.errors import InputError
 from cosim.files.dataset import DataSet
 from cosim.files.folders import read_json
 from cosim.files.provenance import network_hash, surrogate_hash
+from cosim.fitting.validation import validate_dataset
 from cosim.networks import read_network
 from cosim.summary import network_figures, surrogate_figures
-from cosim.validation import validate_dataset
 from cosim.vmm.waveforms import load_waveforms
 from netlists.design import Levels
 from netlists.designfile import parse_design

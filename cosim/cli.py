@@ -11,7 +11,7 @@ from rich.console import Console
 
 from cosim import commands, enlarge_command, extract_command, layout_command, train_command
 from cosim.errors import InputError, SimulationError
-from cosim.larger import LargerCheck
+from cosim.fitting.larger import LargerCheck
 from cosim.noise import command as noise_command
 from cosim.progress import Stages
 from cosim.study import command as study_command

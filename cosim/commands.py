@@ -21,14 +21,14 @@ from cosim.files.dataset import load_dataset
 from cosim.files.folders import file_hash, write_json
 from cosim.files.measurements import load_durations, load_measurements, save_measurements
 from cosim.files.provenance import of_simulation
-from cosim.fitting import fit_dataset, fit_measurements
-from cosim.larger import SIZES
+from cosim.fitting.fit import fit_dataset, fit_measurements
+from cosim.fitting.larger import SIZES
+from cosim.fitting.validation import validate_dataset, validate_measurements
 from cosim.pipeline import Job, network_durations, require_pairs
 from cosim.pipeline import run as run_job
 from cosim.progress import Stages
 from cosim.report import write_report
 from cosim.spice.ngspice import find_ngspice
-from cosim.validation import validate_dataset, validate_measurements
 from cosim.verify import Verification, verify_run
 from cosim.vmm.programming import read_curve
 from netlists.design import Design, Levels

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cosim.commands import design_of, require_writable
-from cosim.larger import SIZES, LargerCheck, enlarged
+from cosim.fitting.larger import SIZES, LargerCheck, enlarged
 from cosim.progress import Stages
 from cosim.spice.ngspice import find_ngspice
 from surrogate.files import load_surrogate, save_surrogate
@@ -16,7 +16,7 @@ from surrogate.files import load_surrogate, save_surrogate
 
 def enlarge(surrogate: Path, out: Path, check: LargerCheck, workers: int | None, stages: Stages) -> bool:
     """Hold ``surrogate`` against SPICE runs of arrays of another size and write it with their scores to ``out``, for
-    arrays of that size where it passed. Finished runs lie beside ``out``. Raises as :func:`cosim.larger.enlarged`."""
+    arrays of that size where it passed. Finished runs lie beside ``out``. Raises as :func:`cosim.fitting.larger.enlarged`."""
     fitted = load_surrogate(surrogate)
     design = design_of(fitted, surrogate)
     require_writable(out)

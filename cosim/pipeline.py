@@ -23,13 +23,13 @@ from cosim.files.dataset import DataSet, load_dataset
 from cosim.files.folders import write_json
 from cosim.files.lock import locked
 from cosim.files.provenance import surrogate_hash
-from cosim.fitting import fit_dataset
+from cosim.fitting.fit import fit_dataset
+from cosim.fitting.validation import validate_dataset
 from cosim.networks import tile_settings
 from cosim.progress import Stages
 from cosim.report import write_report
 from cosim.spice.ngspice import Ngspice, find_ngspice
 from cosim.summary import network_figures, surrogate_figures
-from cosim.validation import validate_dataset
 from cosim.vmm.programming import ReadCurve, read_curve
 from cosim.vmm.waveforms import record_waveforms
 from netlists.design import Design

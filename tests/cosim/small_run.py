@@ -12,12 +12,12 @@ from cosim.campaigns.plan import PlanSize, standard_plan
 from cosim.deployment import SIGN_OFF_REPORT, write_retrained
 from cosim.files.dataset import save_dataset
 from cosim.files.folders import write_json
-from cosim.fitting import fit_dataset
+from cosim.fitting.fit import fit_dataset
+from cosim.fitting.validation import validate_dataset
 from cosim.networks import tile_settings
 from cosim.signoff import sign_off
 from cosim.spice.ngspice import Ngspice
 from cosim.summary import network_figures, surrogate_figures
-from cosim.validation import validate_dataset
 from cosim.vmm.programming import read_curve
 from cosim.vmm.waveforms import record_waveforms
 from netlists.design import Design

@@ -15,13 +15,13 @@ from cosim.campaigns.campaign import run_campaign
 from cosim.campaigns.plan import PlanSize, standard_plan
 from cosim.errors import InputError
 from cosim.files.folders import read_json
-from cosim.fitting import fit_dataset
+from cosim.fitting.fit import fit_dataset
+from cosim.fitting.validation import validate_dataset
 from cosim.reproduction.layouts import LAYOUTS, design_of
 from cosim.reproduction.run import Reproduction
 from cosim.reproduction.sampled import Sample, _disturbed, _inputs, _sample, sampled_sign_off
 from cosim.reproduction.signoff import Arrays, sign_off
 from cosim.reproduction.table import add_rows, markdown, short_markdown
-from cosim.validation import validate_dataset
 from cosim.vmm.programming import read_curve
 from surrogate.analog import LayerSettings, Mapping, analog_layers, calibrate, convert
 from surrogate.data.images import Images

@@ -7,7 +7,7 @@ import torch
 from cosim.campaigns.campaign import run_campaign
 from cosim.campaigns.plan import PlanSize, standard_plan
 from cosim.errors import InputError
-from cosim.fitting import fit_dataset
+from cosim.fitting.fit import fit_dataset
 from cosim.vmm.programming import read_curve
 from cosim.vmm.simulate import simulate
 from netlists.graph import array_graph

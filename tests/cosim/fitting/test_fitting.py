@@ -9,7 +9,7 @@ from cosim.campaigns.campaign import run_campaign
 from cosim.campaigns.plan import Plan
 from cosim.errors import InputError
 from cosim.files.measurements import load_measurements, save_measurements
-from cosim.fitting import MIN_SLOTS, fit_dataset, fit_measurements
+from cosim.fitting.fit import MIN_SLOTS, fit_dataset, fit_measurements
 from netlists.designfile import load_design
 from surrogate.files import load_surrogate, save_surrogate
 from surrogate.ideal import least_squares_weights

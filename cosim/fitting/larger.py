@@ -17,8 +17,8 @@ from cosim.campaigns.campaign import run_campaign
 from cosim.campaigns.plan import unseen_plan
 from cosim.errors import InputError
 from cosim.files.dataset import DataSet
+from cosim.fitting.validation import fast_agreement, verdict
 from cosim.spice.ngspice import Ngspice
-from cosim.validation import fast_agreement, verdict
 from cosim.vmm.programming import read_curve
 from netlists.design import Design
 from surrogate.scores import score

@@ -5,8 +5,8 @@ import pytest
 
 from cosim.campaigns.campaign import run_campaign, simulate_many
 from cosim.campaigns.plan import PlanSize, random_cells, random_durations, standard_plan
-from cosim.fitting import fit_dataset
-from cosim.validation import interval_coverage
+from cosim.fitting.fit import fit_dataset
+from cosim.fitting.validation import interval_coverage
 from cosim.vmm.programming import read_curve
 from netlists.designfile import load_design
 

@@ -9,10 +9,10 @@ from cosim.campaigns.campaign import run_campaign
 from cosim.campaigns.plan import PlanSize, standard_plan
 from cosim.enlarge_command import enlarge
 from cosim.errors import InputError
-from cosim.fitting import fit_dataset
-from cosim.larger import SIZES, LargerCheck, enlarged
+from cosim.fitting.fit import fit_dataset
+from cosim.fitting.larger import SIZES, LargerCheck, enlarged
+from cosim.fitting.validation import validate_dataset
 from cosim.progress import Stages
-from cosim.validation import validate_dataset
 from cosim.vmm.programming import read_curve
 from surrogate.analog import LayerSettings
 from surrogate.analog.layers import Arrays

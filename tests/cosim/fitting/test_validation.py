@@ -10,7 +10,7 @@ import torch
 
 from cosim.errors import InputError
 from cosim.files.measurements import Measurements
-from cosim.validation import validate_measurements, verdict
+from cosim.fitting.validation import validate_measurements, verdict
 from netlists.design import Levels
 from surrogate.parameters import SIZE, start_values
 from surrogate.scores import Scores

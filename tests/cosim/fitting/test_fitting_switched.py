@@ -6,8 +6,8 @@ import torch
 
 from cosim.campaigns.campaign import run_campaign, simulate_many
 from cosim.campaigns.plan import PlanSize, random_cells, random_durations, standard_plan
-from cosim.fitting import fit_dataset
-from cosim.validation import validate_dataset
+from cosim.fitting.fit import fit_dataset
+from cosim.fitting.validation import validate_dataset
 from cosim.vmm.programming import read_curve
 from surrogate.scores import decibel
 
