@@ -15,7 +15,7 @@ from rich.table import Table
 from cosim.campaigns.campaign import simulate_many, write_campaign
 from cosim.campaigns.decks import deck_of
 from cosim.campaigns.plan import generator, random_cells, random_durations, standard_plan
-from cosim.deployment import retrain_into, sign_off_into
+from cosim.deployment.steps import retrain_into, sign_off_into
 from cosim.errors import InputError
 from cosim.files.dataset import load_dataset
 from cosim.files.folders import file_hash, write_json
@@ -24,12 +24,12 @@ from cosim.files.provenance import of_simulation
 from cosim.fitting.fit import fit_dataset, fit_measurements
 from cosim.fitting.larger import SIZES
 from cosim.fitting.validation import validate_dataset, validate_measurements
-from cosim.pipeline import Job, network_durations, require_pairs
-from cosim.pipeline import run as run_job
 from cosim.progress import Stages
-from cosim.report import write_report
+from cosim.run_folder.pipeline import Job, network_durations, require_pairs
+from cosim.run_folder.pipeline import run as run_job
+from cosim.run_folder.report import write_report
+from cosim.run_folder.verify import Verification, verify_run
 from cosim.spice.ngspice import find_ngspice
-from cosim.verify import Verification, verify_run
 from cosim.vmm.programming import read_curve
 from netlists.design import Design, Levels
 from netlists.designfile import load_design, parse_design
@@ -44,7 +44,7 @@ def run_all(
     design: str, out: Path | None, seeds: int, images: int, workers: int | None, stages: Stages,
     scheduler: str | None = None, monolithic: bool = False,
 ) -> bool:  # fmt: skip
-    """The whole job of :func:`cosim.pipeline.run`, and a table of its key figures."""
+    """The whole job of :func:`cosim.run_folder.pipeline.run`, and a table of its key figures."""
     loaded = load_design(design)
     folder = out or Path("runs") / loaded.name
     summary = run_job(Job(loaded, folder, seeds, images, workers, scheduler, monolithic), stages)

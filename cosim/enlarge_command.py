@@ -16,7 +16,8 @@ from surrogate.files import load_surrogate, save_surrogate
 
 def enlarge(surrogate: Path, out: Path, check: LargerCheck, workers: int | None, stages: Stages) -> bool:
     """Hold ``surrogate`` against SPICE runs of arrays of another size and write it with their scores to ``out``, for
-    arrays of that size where it passed. Finished runs lie beside ``out``. Raises as :func:`cosim.fitting.larger.enlarged`."""
+    arrays of that size where it passed. Finished runs lie beside ``out``. Raises as
+    :func:`cosim.fitting.larger.enlarged`."""
     fitted = load_surrogate(surrogate)
     design = design_of(fitted, surrogate)
     require_writable(out)

@@ -1,1 +1,1 @@
-"""Files: data sets, measurements and those of a run folder, read within bounds, written whole, and where they come from."""
+"""Data sets, measurements and what else a run leaves: read within bounds, written whole, and where it comes from."""

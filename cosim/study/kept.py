@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cosim.networks import tile_settings
+from cosim.deployment.networks import tile_settings
 from cosim.study.studyfile import Network
 from cosim.vmm.programming import ReadCurve
 from netlists.design import Design

@@ -20,8 +20,8 @@ from cosim.errors import InputError, SimulationError
 from cosim.files.folders import write_json
 from cosim.files.lock import locked
 from cosim.files.provenance import of_surrogate
-from cosim.pipeline import Clock, Job, retrained, validated
 from cosim.progress import Stages
+from cosim.run_folder.pipeline import Clock, Job, retrained, validated
 from cosim.spice.device_check import gate_curve
 from cosim.spice.ngspice import Ngspice
 from cosim.study.kept import kept_figures

@@ -12,7 +12,7 @@ from readers import dataset, design, measured, surrogate
 from cosim.campaigns.plan import PlanSize, random_durations, standard_plan, unseen_plan
 from cosim.files.measurements import Measurements
 from cosim.fitting.fit import fit_measurements
-from cosim.report import decibels, percent, seconds, si
+from cosim.run_folder.report import decibels, percent, seconds, si
 from cosim.vmm.programming import ReadCurve
 from netlists import quantity
 from netlists.design import Design

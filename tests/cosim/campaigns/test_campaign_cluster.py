@@ -140,7 +140,7 @@ def test_a_run_that_kills_its_workers_is_given_up(design, engine, cluster, tmp_p
 ])  # fmt: skip
 def test_the_guides_example_submits_what_it_should(scheduler, lines, monkeypatch, capsys):
     """The job script of the example in docs/training-data.md, and where it would run the campaign."""
-    guide = (Path(__file__).parents[2] / "docs" / "training-data.md").read_text(encoding="utf-8")
+    guide = (Path(__file__).parents[3] / "docs" / "training-data.md").read_text(encoding="utf-8")
     (example,) = [x for x in re.findall(r"```python\n(.*?)```", guide, re.DOTALL) if "dask_jobqueue" in x]
     started = []
     wanted = {"slurm": "sbatch", "lsf": "bsub"}[scheduler]

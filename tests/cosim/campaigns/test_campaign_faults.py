@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from cosim import cli, pipeline
+from cosim import cli
 from cosim.campaigns.campaign import run_campaign, write_campaign
 from cosim.campaigns.plan import Plan, PlanSize
 from cosim.campaigns.samples import SampleStore
@@ -23,8 +23,9 @@ from cosim.errors import InputError
 from cosim.files.dataset import load_dataset
 from cosim.files.lock import locked
 from cosim.files.measurements import load_measurements
-from cosim.pipeline import Job, _simulate, run
 from cosim.progress import Stages
+from cosim.run_folder import pipeline
+from cosim.run_folder.pipeline import Job, _simulate, run
 from netlists.designfile import dump_design
 from scripts.killing import Work, kill_often
 
@@ -131,7 +132,8 @@ def test_a_disk_that_fills_while_the_data_set_is_written(design, engine, small_d
 
 ALONE = """
 import pickle, sys
-from cosim import cli, pipeline
+from cosim import cli
+from cosim.run_folder import pipeline
 from cosim.campaigns.campaign import run_campaign
 run_campaign(**pickle.load(sys.stdin.buffer))
 """

@@ -12,7 +12,6 @@ import pytest
 import torch
 from rich.console import Console
 from safetensors import safe_open
-from small_run import ARRAY, make_run
 
 from cosim.commands import simulate_csv
 from cosim.files.dataset import load_dataset
@@ -25,6 +24,7 @@ from cosim.version import PACKAGES, _source_hash, code_version
 from netlists.designfile import dump_design
 from surrogate.files import load_surrogate
 from surrogate.tensor_file import save_tensors
+from tests.cosim.small_run import ARRAY, make_run
 
 LOCKS = ("*.lock",)
 """Files that name the process that holds a folder."""
@@ -106,8 +106,8 @@ def test_a_run_is_the_same_to_the_last_byte_however_many_workers(
 @pytest.mark.long
 def test_a_whole_job_is_the_same_to_the_last_byte_however_many_workers(tmp_path: Path) -> None:
     """Training and report included; the only differences are wall times."""
-    from cosim.pipeline import Job, run
-    from cosim.verify import verify_run
+    from cosim.run_folder.pipeline import Job, run
+    from cosim.run_folder.verify import verify_run
     from netlists.designfile import load_design
     from surrogate.training.comparison import ComparisonRecipe
 
@@ -162,7 +162,7 @@ def test_what_does_not_apply_is_left_out() -> None:
 
 
 def test_the_code_version_changes_with_every_source(tmp_path: Path) -> None:
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     for package in PACKAGES:
         shutil.copytree(root / package, tmp_path / package)
     same = _source_hash(tmp_path)

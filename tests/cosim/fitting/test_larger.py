@@ -3,7 +3,6 @@
 import dataclasses
 
 import pytest
-from small_run import ARRAY
 
 from cosim.campaigns.campaign import run_campaign
 from cosim.campaigns.plan import PlanSize, standard_plan
@@ -19,6 +18,7 @@ from surrogate.analog.layers import Arrays
 from surrogate.errors import InputError as SurrogateInputError
 from surrogate.files import load_surrogate, save_surrogate
 from surrogate.mapping import CurrentRange
+from tests.cosim.small_run import ARRAY
 
 
 @pytest.fixture(scope="module")

@@ -1,15 +1,11 @@
 """Sign-off of any network in real ngspice, on 4x4 resistive arrays; the table."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from small_run import ARRAY
 
 from cosim.campaigns.campaign import run_campaign
 from cosim.campaigns.plan import PlanSize, standard_plan
@@ -26,6 +22,7 @@ from cosim.vmm.programming import read_curve
 from surrogate.analog import LayerSettings, Mapping, analog_layers, calibrate, convert
 from surrogate.data.images import Images
 from surrogate.mapping import CurrentRange
+from tests.cosim.small_run import ARRAY
 
 
 @pytest.fixture(scope="module")

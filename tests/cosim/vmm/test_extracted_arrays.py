@@ -1,9 +1,7 @@
 """An array written as SPEF, read back and simulated gives the charges of the one built directly."""
 
 import json
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +12,8 @@ from cosim.extract_command import extract_design
 from cosim.progress import Stages
 from cosim.vmm.simulate import simulate
 from netlists.designfile import dump_design, load_design
+from tests.netlists.parasitics.extracted_network import SECTION, network, spef
+from tests.netlists.parasitics.parasitic_designs import imported
 
 
 def _pair(design, folder, name):
@@ -49,10 +49,6 @@ def test_the_built_in_design_in_blocks_of_columns(engine, tmp_path):
 
 def test_an_uneven_array_in_blocks_of_columns(make_design, engine, tmp_path):
     """Stubs, lines of unequal resistance: the blocks take their drops from the file."""
-    sys.path.insert(0, str(Path(__file__).parents[1] / "netlists" / "parasitics"))
-    from extracted_network import SECTION, network, spef
-    from parasitic_designs import imported
-
     rng = np.random.default_rng(0)
     design = imported(tmp_path, make_design(12, 12), spef(network(12, 12)), **SECTION)
     cells, duration = rng.uniform(1.5, 1.85, (12, 12)), rng.uniform(2e-8, 2e-7, 12)

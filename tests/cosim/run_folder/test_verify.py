@@ -11,18 +11,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_run import ARRAY, make_run
-from test_cli import fgcosim
 
-from cosim.belonging import artefact_differences, layer_folders
 from cosim.campaigns.campaign import run_campaign
 from cosim.campaigns.plan import Plan
 from cosim.errors import InputError
 from cosim.files.dataset import DataSet, load_dataset, save_dataset
 from cosim.files.folders import write_json
+from cosim.run_folder.belonging import artefact_differences, layer_folders
+from cosim.run_folder.verify import LEVEL_DB, verify_run
 from cosim.spice.ngspice import Ngspice
-from cosim.verify import LEVEL_DB, verify_run
 from surrogate.files import load_surrogate, save_surrogate
+from tests.cosim.command_line import fgcosim
+from tests.cosim.small_run import ARRAY, make_run
 
 RUNS = 2
 

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from cosim.belonging import artefact_differences, layer_folders
 from cosim.campaigns.campaign import run_keys
 from cosim.campaigns.plan import Plan
 from cosim.campaigns.samples import SampleStore
 from cosim.errors import InputError, SimulationError
 from cosim.files.dataset import DataSet, load_dataset
+from cosim.run_folder.belonging import artefact_differences, layer_folders
 from cosim.spice.ladder import LADDER
 from cosim.spice.ngspice import Ngspice, find_ngspice
 from cosim.version import code_version

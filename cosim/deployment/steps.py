@@ -7,11 +7,11 @@ from typing import Any
 
 from torch import Tensor
 
+from cosim.deployment.networks import accuracies, describe, load_network, retrain_seeds, save_network, tile_settings
+from cosim.deployment.signoff import sign_off
 from cosim.files.folders import write_json
 from cosim.files.provenance import network_hash, of_surrogate
-from cosim.networks import accuracies, describe, load_network, retrain_seeds, save_network, tile_settings
 from cosim.progress import Stages
-from cosim.signoff import sign_off
 from cosim.spice.ngspice import Ngspice
 from netlists.design import Design
 from surrogate.data.digits import digits

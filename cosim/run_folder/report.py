@@ -174,8 +174,8 @@ def _check_seeds(seeds: Any) -> None:
 def render(run: Run) -> str:
     """The report of ``run`` as HTML text. Raises :class:`InputError` where a file lacks an entry."""
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("cosim"), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
+        loader=jinja2.PackageLoader("cosim.run_folder"), autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters.update(si=si, db=decibels, percent=percent, seconds=seconds)
     try:

@@ -17,7 +17,8 @@ from torch import nn
 
 from cosim.campaigns.campaign import write_campaign
 from cosim.campaigns.plan import PlanSize, standard_plan
-from cosim.deployment import NETWORK, NETWORK_REPORT, retrain_into, sign_off_into
+from cosim.deployment.networks import tile_settings
+from cosim.deployment.steps import NETWORK, NETWORK_REPORT, retrain_into, sign_off_into
 from cosim.errors import InputError
 from cosim.files.dataset import DataSet, load_dataset
 from cosim.files.folders import write_json
@@ -25,11 +26,10 @@ from cosim.files.lock import locked
 from cosim.files.provenance import surrogate_hash
 from cosim.fitting.fit import fit_dataset
 from cosim.fitting.validation import validate_dataset
-from cosim.networks import tile_settings
 from cosim.progress import Stages
-from cosim.report import write_report
+from cosim.run_folder.report import write_report
+from cosim.run_folder.summary import network_figures, surrogate_figures
 from cosim.spice.ngspice import Ngspice, find_ngspice
-from cosim.summary import network_figures, surrogate_figures
 from cosim.vmm.programming import ReadCurve, read_curve
 from cosim.vmm.waveforms import record_waveforms
 from netlists.design import Design

@@ -13,7 +13,7 @@ import torch
 
 from cosim.errors import InputError
 from cosim.files.dataset import DataSet, save_dataset
-from cosim.report import percent, seconds, si, write_report
+from cosim.run_folder.report import percent, seconds, si, write_report
 from cosim.spice.ngspice import Ngspice
 from cosim.vmm.waveforms import load_waveforms, record_waveforms
 from netlists.design import Design

@@ -12,8 +12,8 @@ from rich.console import Console
 
 from cosim.campaigns.plan import PlanSize
 from cosim.errors import InputError
-from cosim.pipeline import Job, network_durations, run
 from cosim.progress import Stages
+from cosim.run_folder.pipeline import Job, network_durations, run
 from netlists.design import Design, Levels
 from netlists.designfile import load_design
 from surrogate.training.comparison import ComparisonRecipe
