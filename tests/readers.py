@@ -18,11 +18,11 @@ import torch
 from small_designs import BASE
 
 from cosim.campaigns.samples import SampleStore
+from cosim.commands.parasitics import write_parasitics
 from cosim.deployment.networks import load_network, save_network, tile_settings
 from cosim.errors import InputError
 from cosim.files.dataset import DataSet, load_dataset, save_dataset
 from cosim.files.measurements import load_durations, load_measurements, save_measurements
-from cosim.parasitics_command import write_parasitics
 from cosim.run_folder.report import read_run
 from cosim.spice.rawfile import read_raw
 from cosim.vmm.sample import Sample

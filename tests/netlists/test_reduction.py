@@ -1,6 +1,5 @@
 """A reduced array has fewer elements and the charges that the bound allows, in ngspice."""
 
-
 import numpy as np
 import pytest
 

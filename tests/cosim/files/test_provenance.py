@@ -13,7 +13,7 @@ import torch
 from rich.console import Console
 from safetensors import safe_open
 
-from cosim.commands import simulate_csv
+from cosim.commands.simulate import simulate_csv
 from cosim.files.dataset import load_dataset
 from cosim.files.folders import file_hash, read_json
 from cosim.files.measurements import load_measurements

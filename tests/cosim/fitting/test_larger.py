@@ -6,7 +6,7 @@ import pytest
 
 from cosim.campaigns.campaign import run_campaign
 from cosim.campaigns.plan import PlanSize, standard_plan
-from cosim.enlarge_command import enlarge
+from cosim.commands.enlarge import enlarge
 from cosim.errors import InputError
 from cosim.fitting.fit import fit_dataset
 from cosim.fitting.larger import SIZES, LargerCheck, enlarged

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from cosim.cli import main
+from cosim.commands.extract import extract_design
 from cosim.errors import InputError
-from cosim.extract_command import extract_design
 from cosim.progress import Stages
 from cosim.vmm.simulate import simulate
 from netlists.designfile import dump_design, load_design

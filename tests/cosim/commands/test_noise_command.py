@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from cosim.commands.noise import noise
 from cosim.errors import InputError
-from cosim.noise.command import noise
 from cosim.progress import Stages
 from surrogate.errors import InputError as SurrogateInputError
 from surrogate.noise import CellNoise

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from cosim.commands import design_of, require_writable
+from cosim.commands.arguments import design_of, require_writable
 from cosim.fitting.larger import SIZES, LargerCheck, enlarged
 from cosim.progress import Stages
 from cosim.spice.ngspice import find_ngspice

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from cosim.commands.layout import layout
 from cosim.errors import InputError
-from cosim.layout_command import layout
 from netlists.designfile import dump_design, load_design
 from netlists.layout.files import read_layout
 from netlists.stack import load_stack

@@ -9,9 +9,9 @@ from typing import Literal
 from rich.console import Console
 from rich.table import Table
 
+from cosim.commands.layout import drawn_and_checked
+from cosim.commands.parasitics import report_health, uniform_graph, write_parasitics
 from cosim.errors import InputError
-from cosim.layout_command import drawn_and_checked
-from cosim.parasitics_command import report_health, uniform_graph, write_parasitics
 from cosim.progress import Stages
 from netlists.design import Design
 from netlists.designfile import dump_design, load_design

@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 
 from cosim import cli
+from cosim.commands.train import train
 from cosim.files.lock import locked
-from cosim.train_command import train
 from netlists.errors import InputError as FolderError
 from surrogate.errors import InputError
 

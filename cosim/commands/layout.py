@@ -6,8 +6,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from cosim.commands.layout_check import check_layout
 from cosim.errors import InputError
-from cosim.layout_check import check_layout
 from netlists.designfile import load_design
 from netlists.layout.drawing import Drawing, draw
 from netlists.layout.files import FORMATS as LAYOUTS
