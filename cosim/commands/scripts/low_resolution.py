@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from cosim.commands.scripts.status import exit_status
 from cosim.design_space.low_resolution import HIDDEN, Point, Study, run
 from cosim.design_space.low_resolution_cases import CASES
 from cosim.design_space.low_resolution_figure import draw
 from cosim.design_space.low_resolution_table import Row, rows, write_table
-from cosim.errors import InputError
 from cosim.progress import Stages
 from surrogate.data import mnist
 from surrogate.data.folder import data_folder
-from surrogate.errors import InputError as SurrogateInputError
 from surrogate.hardware import load_hardware
 
 TABLE = "low-resolution.csv"
@@ -29,14 +27,7 @@ def main(description: str, recipe: Path) -> int:
     """Run the study on the hardware of ``recipe`` unless another is given; the exit status: 0, 2 (bad input), 130
     (interrupted)."""
     options = _options(description, recipe)
-    try:
-        table = study(options, Stages())
-    except (InputError, SurrogateInputError, OSError) as error:
-        return _failed(str(error), 2)
-    except KeyboardInterrupt:
-        return _failed("interrupted: what is finished is kept, the same command goes on", 130)
-    Console().print(_shown(table))
-    return 0
+    return exit_status(lambda: Console().print(_shown(study(options, Stages()))))
 
 
 def study(options: argparse.Namespace, stages: Stages) -> list[Row]:
@@ -71,11 +62,6 @@ def _shown(table: list[Row]) -> Table:
         )  # fmt: skip
         shown.add_row(row.data, row.case.group, row.case.name, *(f"{mean:.1f} ± {std:.1f} %" for mean, std in figures))
     return shown
-
-
-def _failed(text: str, status: int) -> int:
-    print(f"{Path(sys.argv[0]).name}: {' '.join(text.split())}", file=sys.stderr)
-    return status
 
 
 def _options(description: str, recipe: Path) -> argparse.Namespace:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 import torch
 from rich.console import Console
 from rich.table import Table
 
+from cosim.commands.scripts.status import exit_status
 from cosim.design_space.mappings import baseline, given, points, run
 from cosim.design_space.mappings_figure import draw
 from cosim.design_space.mappings_table import Row, rows, write_table
 from cosim.errors import InputError
 from cosim.progress import Stages
 from surrogate.atomic import replacing
-from surrogate.errors import InputError as SurrogateInputError
 from surrogate.reproduction.kept import kept
 
 TABLE, FIGURE, SUMMARY = "mappings.csv", "mappings.svg", "mappings.json"
@@ -27,14 +26,7 @@ MOST_IMAGES = 10_000
 def main(description: str) -> int:
     """Run the study; the exit status: 0, 2 (bad input), 130 (interrupted)."""
     options = _options(description)
-    try:
-        table = study(options, Stages())
-    except (InputError, SurrogateInputError, OSError) as error:
-        return _failed(str(error), 2)
-    except KeyboardInterrupt:
-        return _failed("interrupted: what is finished is kept, the same command goes on", 130)
-    Console().print(_shown(table))
-    return 0
+    return exit_status(lambda: Console().print(_shown(study(options, Stages()))))
 
 
 def study(options: argparse.Namespace, stages: Stages) -> list[Row]:
@@ -69,11 +61,6 @@ def _shown(table: list[Row]) -> Table:
     for row in table:
         shown.add_row(row.effect, row.system, f"{row.size:g}", f"{row.accuracy:.1%}", f"{row.deviation:.1%}")
     return shown
-
-
-def _failed(text: str, status: int) -> int:
-    print(f"{Path(sys.argv[0]).name}: {' '.join(text.split())}", file=sys.stderr)
-    return status
 
 
 def _options(description: str) -> argparse.Namespace:

@@ -1,19 +1,17 @@
-"""The command line of the three scripts."""
+"""The command line of ``scripts/reproduce_*``."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 import torch
 
-from cosim.errors import InputError, SimulationError
+from cosim.commands.scripts.status import exit_status
 from cosim.progress import Stages
 from cosim.reproduction.layouts import LAYOUTS
 from cosim.reproduction.run import Reproduction, reproduce
 from cosim.reproduction.table import markdown
-from surrogate.errors import InputError as SurrogateInputError
 
 
 def main(name: str, description: str, images: int = 0, sample: int = 0) -> int:
@@ -25,21 +23,7 @@ def main(name: str, description: str, images: int = 0, sample: int = 0) -> int:
         name, options.out, options.data, options.seeds, tuple(options.layouts), options.images, options.sample,
         options.quick, options.workers, options.device,
     )  # fmt: skip
-    try:
-        rows = reproduce(job, Stages())
-    except (InputError, SurrogateInputError) as error:
-        return _failed(str(error), 2)
-    except SimulationError as error:
-        return _failed(str(error), 1)
-    except KeyboardInterrupt:
-        return _failed("interrupted: what is finished is kept, the same command goes on", 130)
-    print(markdown(rows), end="")
-    return 0
-
-
-def _failed(text: str, status: int) -> int:
-    print(f"{Path(sys.argv[0]).name}: {' '.join(text.split())}", file=sys.stderr)
-    return status
+    return exit_status(lambda: print(markdown(reproduce(job, Stages())), end=""))
 
 
 def _options(description: str, images: int, sample: int) -> argparse.Namespace:
