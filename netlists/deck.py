@@ -11,6 +11,9 @@ from PySpice.Spice.Netlist import Circuit
 from netlists.design import Design
 from netlists.stimulus import t_stop
 
+Options = Mapping[str, float | str | None]
+"""Simulator options by name; of value ``None``: a bare flag."""
+
 
 @dataclass(frozen=True)
 class Transient:
@@ -30,21 +33,26 @@ def transient_for(design: Design, steps: int = 10) -> Transient:
     return Transient(t_stop=stop, t_max_step=stop / steps)
 
 
+def options_card(options: Options, temperature_k: float) -> str:
+    """The line of ``options`` and temperature."""
+    words = [name if value is None else f"{name}={value}" for name, value in options.items()]
+    return f".options temp={temperature_k - 273.15:.6g} " + " ".join(words)
+
+
 def deck_text(
     circuit: Circuit | str,
     analysis: Transient,
-    options: Mapping[str, float | str | None],
+    options: Options,
     save: Sequence[str],
     temperature_k: float,
     measure: Sequence[str] = (),
 ) -> str:
-    """A complete deck. An option of value ``None`` is a bare flag; ``save`` names vectors as the raw file will.
+    """A complete deck. ``save`` names vectors as the raw file will.
 
     ``measure`` are the bodies of ``.meas tran`` lines, what ngspice prints where the deck is run by hand.
     """
     lines = [str(circuit).rstrip()]
-    words = [name if value is None else f"{name}={value}" for name, value in options.items()]
-    lines.append(f".options temp={temperature_k - 273.15:.6g} " + " ".join(words))
+    lines.append(options_card(options, temperature_k))
     saved = [re.sub(r"^i\((@.*)\)$", r"\1", name) for name in save]
     lines.extend(f".save {' '.join(saved[k : k + 8])}" for k in range(0, len(saved), 8))
     lines.extend(f".meas tran {body}" for body in measure)

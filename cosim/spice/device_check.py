@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from cosim.errors import InputError
 from cosim.spice.ngspice import Ngspice, RunFailure, run_deck
+from netlists.deck import options_card
 from netlists.design import Design, MosCell, Read
 from netlists.devices.choice import device_of
 from netlists.devices.device import Device
@@ -88,11 +89,10 @@ def _deck(device: Device, cell: MosCell, read: Read, engine: Ngspice) -> str:
         sources |= {f"d{name}": high, f"s{name}": source}
         lines += [f"Vg{name} g{name} g 0", device.instance(f"t{name}", f"d{name} g{name} s{name} bulk", device.fixed)]
     lines += [f"V{name} {name} 0 {value!r}" for name, value in sources.items()]
-    words = [key if value is None else f"{key}={value}" for key, value in engine.options().items()]
-    words += [f"temp={read.temperature - 273.15:.6g}", "reltol=1e-6", "abstol=1e-18", "vntol=1e-9"]
+    options = options_card({**engine.options(), "reltol": 1e-6, "abstol": 1e-18, "vntol": 1e-9}, read.temperature)
     saved = ["i(vda)", "i(vdb)", *(f"i(vg{name})" for name in "abc"), *_probes(device), *_sizes(device)]
     saved = [re.sub(r"^[iv]\((@.*)\)$", r"\1", name) for name in saved]
-    lines += [".options " + " ".join(words), ".save " + " ".join(saved), f".dc Vg {begin!r} {end!r} {step!r}", ".end"]
+    lines += [options, ".save " + " ".join(saved), f".dc Vg {begin!r} {end!r} {step!r}", ".end"]
     return "\n".join(lines) + "\n"
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from cosim.errors import InputError
 from cosim.spice.process import LimitExceeded, run_limited
 from cosim.spice.rawfile import read_raw
+from netlists.deck import Options
 
 OLDEST = 39
 VERSION_TIMEOUT_S = 30.0
@@ -66,6 +67,11 @@ class Ngspice:
         if self.klu:
             options["klu"] = None
         return options
+
+
+def without_klu(options: Options) -> Options:
+    """``options`` with ngspice's other solver, for what KLU cannot do or does badly."""
+    return {name: value for name, value in options.items() if name != "klu"}
 
 
 class RunFailure(Exception):

@@ -13,7 +13,7 @@ from cosim.vmm.checks import check_balance, check_gates, check_integrators, tabl
 from cosim.vmm.sample import current_sign
 from netlists.block import Boundary, block_cards, saved_vectors, source_cards
 from netlists.circuit import INTEGRATOR_FARADS
-from netlists.deck import Transient, deck_text
+from netlists.deck import Options, Transient, deck_text
 from netlists.design import Design
 from netlists.mismatch import charge_shift
 from netlists.timeline import Timeline
@@ -48,7 +48,7 @@ def block_deck(
     timeline: Timeline,
     boundary: Boundary,
     clamp_volts: Array,
-    options: Mapping[str, float | str | None],
+    options: Options,
 ) -> str:
     """The deck of a block of ``cells`` [N, M] V of the whole array, its clamps at ``clamp_volts`` [M]."""
     circuit = block_cards(design, columns) + source_cards(design, columns, cells, timeline, boundary, clamp_volts)

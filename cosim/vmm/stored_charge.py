@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from cosim.errors import InputError
 from cosim.spice.ngspice import Ngspice, RunFailure, run_deck
 from cosim.vmm.programming import ReadCurve
+from netlists.deck import options_card
 from netlists.design import Design, MosCell
 from netlists.devices.choice import device_of
 
@@ -63,13 +64,12 @@ def gate_charge(design: Design, low: float, high: float, engine: Ngspice) -> Gat
     assert isinstance(cell, MosCell)
     device = device_of(cell)
     probe = device.parameter("qg", "t")
-    words = [key if value is None else f"{key}={value}" for key, value in engine.options().items()]
-    words.append(f"temp={design.read.temperature - 273.15:.6g}")
+    options = options_card(engine.options(), design.read.temperature)
     idle, bulk = design.v_idle, design.v_bulk
     deck = [
         "* fgcosim: charge of the gate of an idle cell's transistor", device.definition(), "Vg g 0 0",
         f"Vidle idle 0 {idle!r}", f"Vbulk bulk 0 {bulk!r}", device.instance("t", "idle g idle bulk", device.fixed),
-        ".options " + " ".join(words), f".save {probe}", f".dc Vg {low - AROUND!r} {high + AROUND!r} {STEP!r}", ".end",
+        options, f".save {probe}", f".dc Vg {low - AROUND!r} {high + AROUND!r} {STEP!r}", ".end",
     ]  # fmt: skip
     try:
         vectors = run_deck(engine, "\n".join(deck) + "\n", TIMEOUT_S)

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from cosim.errors import InputError
 from cosim.spice.ladder import Climber
+from cosim.spice.ngspice import without_klu
 from cosim.vmm.charges import cell_currents, quadrature
 from cosim.vmm.checks import check_balance, check_gates, check_integrators, table_of
 from cosim.vmm.sample import Sample, current_sign, usable_slots
 from netlists.check import check_graph
 from netlists.circuit import INTEGRATOR_FARADS, driver_cards, undriven_circuit
-from netlists.deck import deck_text, transient_for
+from netlists.deck import Options, deck_text, transient_for
 from netlists.design import Design, MosCell
 from netlists.devices.choice import device_of
 from netlists.graph import array_graph
@@ -28,7 +29,7 @@ from netlists.stimulus import t_start
 Array = NDArray[np.float64]
 
 
-def vmm_deck(design: Design, cells: Array, duration: Array, options: Mapping[str, float | str | None]) -> str:
+def vmm_deck(design: Design, cells: Array, duration: Array, options: Options) -> str:
     """The deck of one VMM of the whole array of ``cells`` [N, M] (V or S) with ``duration`` [N] s."""
     shape = (design.array.rows, design.array.columns)
     if np.shape(cells) != shape:
@@ -40,11 +41,11 @@ def vmm_deck(design: Design, cells: Array, duration: Array, options: Mapping[str
     return deck_text(circuit, analysis, _solvable(design, options), _saved(design), temperature, prints)
 
 
-def _solvable(design: Design, options: Mapping[str, float | str | None]) -> dict[str, float | str | None]:
+def _solvable(design: Design, options: Options) -> Options:
     """``options`` without KLU where cells are behavioural sources: what is shut off is noise in it, and the
     time steps fall below picoseconds (12x3 bent cells: minutes instead of 0.07 s)."""
     behavioural = isinstance(design.cell, ResistiveCell) and not design.cell.is_resistor
-    return {name: value for name, value in options.items() if not (behavioural and name == "klu")}
+    return without_klu(options) if behavioural else options
 
 
 _DRIVERS = "* drivers\n"
