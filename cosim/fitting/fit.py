@@ -14,13 +14,13 @@ from cosim.files.measurements import Measurements
 from cosim.files.provenance import Provenance, of_dataset
 from netlists.design import Design, ResistiveCell
 from netlists.designfile import parse_design
-from surrogate.calibration import calibrated_covariance
 from surrogate.engine import LinearEngine, MosEngine, SwitchedEngine
-from surrogate.fit_linear import STATES, fit_linear
-from surrogate.fit_measured import fit_measured
-from surrogate.fit_programmed import ChargeData, Lines, ProgrammedFit, SlotData, fit_programmed
+from surrogate.fitting.calibration import calibrated_covariance
+from surrogate.fitting.linear import STATES, fit_linear
+from surrogate.fitting.measured import fit_measured
+from surrogate.fitting.programmed import ChargeData, Lines, ProgrammedFit, SlotData, fit_programmed
+from surrogate.fitting.switched import fit_switched
 from surrogate.surrogate import Domain, Surrogate, ideal_weights
-from surrogate.switched.fit import fit_switched
 
 MIN_SLOTS = 16
 

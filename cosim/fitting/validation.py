@@ -14,10 +14,10 @@ from cosim.files.dataset import DataSet
 from cosim.files.measurements import Measurements
 from netlists.design import Levels
 from netlists.designfile import parse_design
+from surrogate.fitting.uncertainty import Coverage, coverage
 from surrogate.ideal import least_squares_weights, one_hot_weights
 from surrogate.scores import Scores, decibel, score
 from surrogate.surrogate import Surrogate
-from surrogate.uncertainty import Coverage, coverage
 
 Array = NDArray[np.float64]
 HELD_OUT = ("patterns", "weights", "network")

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from surrogate.fit_linear import fit_linear
-from surrogate.fit_programmed import SlotData
+from surrogate.fitting.linear import fit_linear
+from surrogate.fitting.programmed import SlotData
 from surrogate.linear import effective_matrix
 
 OHMS = torch.tensor([50.0, 30.0, 7.0, 1000.0], dtype=torch.float64)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from surrogate.fit_common import FIT_PRECISION, charge_jacobians, charge_parts
+from surrogate.fitting.common import FIT_PRECISION, charge_jacobians, charge_parts
+from surrogate.fitting.least_squares import Linearisation, Problem, Solution, Unknowns, minimise
 from surrogate.ideal import least_squares_weights
-from surrogate.least_squares import Linearisation, Problem, Solution, Unknowns, minimise
 from surrogate.model import charges
 from surrogate.parameters import positions, prior_widths, start_values, unflatten
 from surrogate.threads import in_parallel, one_thread_each

@@ -21,12 +21,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from surrogate.fit_common import FIT_PRECISION, relative_weight
-from surrogate.fit_programmed import ChargeData, ProgrammedFit, SlotData
-from surrogate.least_squares import MIN_SIGMA
+from surrogate.fitting.common import FIT_PRECISION, relative_weight
+from surrogate.fitting.least_squares import MIN_SIGMA
+from surrogate.fitting.programmed import ChargeData, ProgrammedFit, SlotData
+from surrogate.fitting.uncertainty import derivatives
 from surrogate.model import charges, pattern_currents
 from surrogate.threads import one_thread_each
-from surrogate.uncertainty import derivatives
 
 MAX_FACTOR = 1e6
 

@@ -5,17 +5,17 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from synthetic import fitted_flat, random_duration, surrogate
 
-from surrogate.calibration import calibrated_covariance
 from surrogate.errors import InputError
 from surrogate.files import load_surrogate, save_surrogate
-from surrogate.fit_programmed import ChargeData, SlotData, fit_programmed
+from surrogate.fitting.calibration import calibrated_covariance
+from surrogate.fitting.programmed import ChargeData, SlotData, fit_programmed
+from surrogate.fitting.uncertainty import BINS, INTERVAL, coverage, derivatives
 from surrogate.model import charges, pattern_currents
 from surrogate.parameters import unflatten
 from surrogate.slots import adaptive_slots
 from surrogate.state_map import MAP_TERMS, StateMap
-from surrogate.uncertainty import BINS, INTERVAL, coverage, derivatives
+from tests.surrogate.synthetic import fitted_flat, random_duration, surrogate
 
 AMPERES, SECONDS = 1e-6, 1e-6
 MAP = StateMap(torch.tensor([-1.0, 1.8, -0.1, 0.02], dtype=torch.float64), 1.2, 0.07)

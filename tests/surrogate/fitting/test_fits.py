@@ -4,19 +4,19 @@ import math
 
 import pytest
 import torch
-from synthetic import FITTED, decibels, fitted, fitted_flat, random_duration, random_state
 
-from surrogate import fit_common as common_module
-from surrogate import fit_measured as measured_module
-from surrogate.fit_common import jacobians
-from surrogate.fit_measured import fit_measured
-from surrogate.fit_programmed import ChargeData, Lines, SlotData, fit_programmed
-from surrogate.least_squares import Unknowns
+from surrogate.fitting import common as common_module
+from surrogate.fitting import measured as measured_module
+from surrogate.fitting.common import jacobians
+from surrogate.fitting.least_squares import Unknowns
+from surrogate.fitting.measured import fit_measured
+from surrogate.fitting.programmed import ChargeData, Lines, SlotData, fit_programmed
 from surrogate.model import EXACT, charges, pattern_currents
 from surrogate.parameters import positions, unflatten
 from surrogate.slots import adaptive_slots
 from surrogate.state_map import StateMap
 from surrogate.threads import one_thread_each
+from tests.surrogate.synthetic import FITTED, decibels, fitted, fitted_flat, random_duration, random_state
 
 AMPERES, SECONDS = 2e-6, 1e-6
 MAP = StateMap(torch.tensor([-1.0, 1.8, -0.1, 0.02], dtype=torch.float64), 1.2, 0.07)

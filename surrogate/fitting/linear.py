@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from surrogate.fit_common import relative_weight
-from surrogate.fit_programmed import ProgrammedFit, SlotData
-from surrogate.least_squares import Linearisation, Problem, Unknowns, minimise
+from surrogate.fitting.common import relative_weight
+from surrogate.fitting.least_squares import Linearisation, Problem, Unknowns, minimise
+from surrogate.fitting.programmed import ProgrammedFit, SlotData
 from surrogate.linear import effective_matrix
 from surrogate.state_map import MAP_TERMS, StateMap
 from surrogate.threads import one_thread_each

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from surrogate.least_squares import Linearisation, Problem, Unknowns, minimise
+from surrogate.fitting.least_squares import Linearisation, Problem, Unknowns, minimise
 
 N, M, K, L = 40, 3, 2, 4
 

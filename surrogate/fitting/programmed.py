@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from surrogate.fit_common import FIT_PRECISION, jacobians, relative_weight
-from surrogate.least_squares import Linearisation, Problem, Solution, Unknowns, minimise
+from surrogate.fitting.common import FIT_PRECISION, jacobians, relative_weight
+from surrogate.fitting.least_squares import Linearisation, Problem, Solution, Unknowns, minimise
 from surrogate.model import charges, pattern_currents
 from surrogate.parameters import SIZE, Parameters, positions, prior_widths, start_values, unflatten
 from surrogate.state_map import StateMap, map_powers

@@ -7,9 +7,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from surrogate.fit_common import relative_weight
-from surrogate.fit_programmed import ChargeData, ProgrammedFit, SlotData
-from surrogate.least_squares import Linearisation, Problem, Unknowns, minimise
+from surrogate.fitting.common import relative_weight
+from surrogate.fitting.least_squares import Linearisation, Problem, Unknowns, minimise
+from surrogate.fitting.programmed import ChargeData, ProgrammedFit, SlotData
 from surrogate.model import Precision
 from surrogate.state_map import MAP_TERMS, StateMap
 from surrogate.switched.cell import shared_of

@@ -1,8 +1,9 @@
 """How far a predicted charge can be trusted: its standard deviation, and how many intervals hold on true charges.
 
 The variance of a charge is J·C·Jᵀ with J its derivatives by the shared parameters and the state map, and C their
-calibrated covariance (:mod:`surrogate.calibration`). Charges that depend on what the fit could not see, such as the
-bit-line drop of many more rows, have large derivatives along loosely determined directions: σ grows with distance.
+calibrated covariance (:mod:`surrogate.fitting.calibration`). Charges that depend on what the fit could not see, such
+as the bit-line drop of many more rows, have large derivatives along loosely determined directions: σ grows with
+distance.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from surrogate.fit_common import FIT_PRECISION, Evaluate, jacobians
+from surrogate.fitting.common import FIT_PRECISION, Evaluate, jacobians
 from surrogate.model import charges
 from surrogate.state_map import StateMap
 
