@@ -26,9 +26,9 @@ from cosim.spice.ngspice import Ngspice
 from cosim.version import code_version
 from cosim.vmm.sample import Sample
 from cosim.vmm.whole import vmm_deck
+from netlists.circuits.stimulus import check_durations
 from netlists.design import Design
 from netlists.designfile import dump_design
-from netlists.stimulus import check_durations
 from surrogate.atomic import replacing
 
 Progress = Callable[[int, int], None]

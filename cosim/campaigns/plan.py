@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from cosim.errors import InputError
 from cosim.vmm.programming import ReadCurve
+from netlists.circuits.stimulus import check_durations
 from netlists.design import Design
-from netlists.stimulus import check_durations
 
 ROLES = ("fit", "patterns", "weights", "network", "one_hot")
 """What a run is for: ``fit`` is all a fit may see; ``patterns`` has the fit's cells and unseen durations; ``weights``

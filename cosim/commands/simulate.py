@@ -20,9 +20,9 @@ from cosim.progress import Stages
 from cosim.run_folder.pipeline import network_durations, require_pairs
 from cosim.spice.ngspice import find_ngspice
 from cosim.vmm.programming import read_curve
+from netlists.circuits.stimulus import check_durations
 from netlists.design import Design
 from netlists.designfile import load_design
-from netlists.stimulus import check_durations
 from surrogate.atomic import replacing
 
 

@@ -17,8 +17,8 @@ from cosim.errors import InputError
 from cosim.files.dataset import DataSet, save_dataset
 from cosim.files.provenance import network_hash, of_surrogate
 from cosim.spice.ngspice import Ngspice
+from netlists.circuits.stimulus import t_stop
 from netlists.design import Design
-from netlists.stimulus import t_stop
 from surrogate.analog import AnalogLayer, analog_layers
 from surrogate.analog import summary as summary_of
 from surrogate.data.images import Images

@@ -23,11 +23,11 @@ from cosim.noise.generator import sample_time
 from cosim.noise.spectra import gate_voltages, transistor_cell
 from cosim.spice.device_check import gate_curve
 from cosim.spice.ngspice import Ngspice, RunFailure, run_deck
-from netlists.circuit import INTEGRATOR_FARADS, INTEGRATOR_OHMS
-from netlists.deck import options_card
+from netlists.circuits.circuit import INTEGRATOR_FARADS, INTEGRATOR_OHMS
+from netlists.circuits.deck import options_card
+from netlists.circuits.stimulus import SETTLE_EDGES
 from netlists.design import Design
 from netlists.devices.choice import device_of
-from netlists.stimulus import SETTLE_EDGES
 from surrogate.noise import TelegraphNoise
 
 Array = NDArray[np.float64]

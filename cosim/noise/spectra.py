@@ -12,7 +12,7 @@ from scipy.interpolate import PchipInterpolator
 from cosim.errors import InputError, SimulationError
 from cosim.spice.device_check import LEAST_CURRENT, GateCurve, gate_curve
 from cosim.spice.ngspice import Ngspice, RunFailure, run_deck, without_klu
-from netlists.deck import options_card
+from netlists.circuits.deck import options_card
 from netlists.design import Design, MosCell
 from netlists.devices.choice import device_of
 from netlists.devices.device import Device

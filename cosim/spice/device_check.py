@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cosim.errors import InputError
 from cosim.spice.ngspice import Ngspice, RunFailure, run_deck
-from netlists.deck import options_card
+from netlists.circuits.deck import options_card
 from netlists.design import Design, MosCell, Read
 from netlists.devices.choice import device_of
 from netlists.devices.device import Device

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from cosim.errors import InputError
 from cosim.spice.process import LimitExceeded, run_limited
 from cosim.spice.rawfile import read_raw
-from netlists.deck import Options
+from netlists.circuits.deck import Options
 
 OLDEST = 39
 VERSION_TIMEOUT_S = 30.0

@@ -11,12 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 from cosim.vmm.charges import cell_currents, quadrature
 from cosim.vmm.checks import check_balance, check_gates, check_integrators, table_of
 from cosim.vmm.sample import current_sign
-from netlists.block import Boundary, block_cards, saved_vectors, source_cards
-from netlists.circuit import INTEGRATOR_FARADS
-from netlists.deck import Options, Transient, deck_text
+from netlists.circuits.block import Boundary, block_cards, saved_vectors, source_cards
+from netlists.circuits.circuit import INTEGRATOR_FARADS
+from netlists.circuits.deck import Options, Transient, deck_text
+from netlists.circuits.timeline import Timeline
 from netlists.design import Design
 from netlists.mismatch import charge_shift
-from netlists.timeline import Timeline
 
 Array = NDArray[np.float64]
 

@@ -17,13 +17,13 @@ from scipy.interpolate import CubicSpline
 
 from cosim.spice.ladder import Climber
 from cosim.vmm.block_run import block_deck, ideal_drive, read_block
-from netlists.block import Boundary
+from netlists.circuits.block import Boundary
+from netlists.circuits.timeline import Timeline, walk_timeline
 from netlists.design import Design, Levels, MosCell
 from netlists.devices.choice import device_of
 from netlists.graph import near_row
 from netlists.mismatch import charge_shift, deviations
 from netlists.parasitics.uniform import lines_of
-from netlists.timeline import Timeline, walk_timeline
 
 Array = NDArray[np.float64]
 

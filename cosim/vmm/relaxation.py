@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from cosim.vmm.block_run import BlockRun, ideal_drive
 from cosim.vmm.prediction import Prediction, word_line_drop
-from netlists.block import Boundary, neighbours
+from netlists.circuits.block import Boundary, neighbours
+from netlists.circuits.timeline import Timeline, word_line_delay
 from netlists.design import Design
-from netlists.timeline import Timeline, word_line_delay
 
 Array = NDArray[np.float64]
 

@@ -14,8 +14,8 @@ from cosim.spice.ngspice import Ngspice
 from cosim.vmm.sample import Sample
 from cosim.vmm.split import simulate_split
 from cosim.vmm.whole import simulate_whole
+from netlists.circuits.stimulus import check_durations
 from netlists.design import Design, MosCell
-from netlists.stimulus import check_durations
 
 LEAST_SPLIT_CELLS = 128
 """Arrays of fewer cells are faster as a whole."""

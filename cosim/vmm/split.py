@@ -14,9 +14,9 @@ from cosim.vmm.block_run import BlockRun, block_deck, ideal_drive, read_block
 from cosim.vmm.prediction import predict
 from cosim.vmm.relaxation import relax
 from cosim.vmm.sample import Sample, current_sign, usable_slots
-from netlists.block import Boundary
+from netlists.circuits.block import Boundary
+from netlists.circuits.timeline import Timeline, pulse_timeline
 from netlists.design import Design
-from netlists.timeline import Timeline, pulse_timeline
 
 Array = NDArray[np.float64]
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from cosim.errors import InputError
 from cosim.spice.ngspice import Ngspice, RunFailure, run_deck
 from cosim.vmm.programming import ReadCurve
-from netlists.deck import options_card
+from netlists.circuits.deck import options_card
 from netlists.design import Design, MosCell
 from netlists.devices.choice import device_of
 

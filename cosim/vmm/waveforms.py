@@ -16,8 +16,8 @@ from cosim.files.provenance import of_simulation
 from cosim.spice.ladder import LADDER
 from cosim.spice.ngspice import Ngspice, RunFailure, run_deck
 from cosim.vmm.whole import vmm_deck
+from netlists.circuits.stimulus import check_durations, t_start
 from netlists.design import Design, MosCell
-from netlists.stimulus import check_durations, t_start
 from surrogate.atomic import replacing
 
 MAX_GATES = 4

@@ -16,15 +16,15 @@ from cosim.vmm.charges import cell_currents, quadrature
 from cosim.vmm.checks import check_balance, check_gates, check_integrators, table_of
 from cosim.vmm.sample import Sample, current_sign, usable_slots
 from netlists.check import check_graph
-from netlists.circuit import INTEGRATOR_FARADS, driver_cards, undriven_circuit
-from netlists.deck import Options, deck_text, transient_for
+from netlists.circuits.circuit import INTEGRATOR_FARADS, driver_cards, undriven_circuit
+from netlists.circuits.deck import Options, deck_text, transient_for
+from netlists.circuits.resistive_circuit import resistive_probe
+from netlists.circuits.stimulus import t_start
 from netlists.design import Design, MosCell
 from netlists.devices.choice import device_of
 from netlists.graph import array_graph
 from netlists.mismatch import charge_shift
 from netlists.resistive import ResistiveCell
-from netlists.resistive_circuit import resistive_probe
-from netlists.stimulus import t_start
 
 Array = NDArray[np.float64]
 

@@ -15,10 +15,10 @@ from cosim.fitting.fit import fit_measurements
 from cosim.run_folder.report import decibels, percent, seconds, si
 from cosim.vmm.programming import ReadCurve
 from netlists import quantity
+from netlists.circuits.stimulus import check_durations
 from netlists.design import Design
 from netlists.graph import array_graph
 from netlists.nodal import clamp_currents
-from netlists.stimulus import check_durations
 from surrogate.analog import LayerSettings
 from surrogate.analog.pulses import pulse_codes
 from surrogate.analog.weights import encoding_of

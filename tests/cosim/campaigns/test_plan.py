@@ -16,7 +16,7 @@ from cosim.campaigns.plan import (
 )
 from cosim.errors import InputError
 from cosim.vmm.programming import ReadCurve
-from netlists.stimulus import check_durations
+from netlists.circuits.stimulus import check_durations
 
 CURVE = ReadCurve(state=np.array([0.8, 1.2, 1.6]), current=np.array([1e-9, 1e-7, 1e-6]))
 

@@ -9,11 +9,11 @@ from PySpice.Spice.Netlist import Circuit
 from cosim.spice.ngspice import run_deck
 from cosim.vmm.simulate import simulate
 from cosim.vmm.whole import vmm_deck
-from netlists.deck import Transient, deck_text
+from netlists.circuits.deck import Transient, deck_text
+from netlists.circuits.stimulus import t_start
 from netlists.devices.choice import device_of
 from netlists.elements import GROUND, Capacitor
 from netlists.graph import array_graph
-from netlists.stimulus import t_start
 
 DURATION = np.array([200e-9, 40e-9, 80e-9])
 SHAPE = (3, 2)

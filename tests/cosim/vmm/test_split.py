@@ -13,8 +13,8 @@ from cosim.vmm.relaxation import blocks_of, relax
 from cosim.vmm.simulate import simulate, splits
 from cosim.vmm.split import block_solver, simulate_split
 from cosim.vmm.whole import integrator_charges, simulate_whole, vmm_deck
-from netlists.block import Boundary
-from netlists.timeline import pulse_timeline
+from netlists.circuits.block import Boundary
+from netlists.circuits.timeline import pulse_timeline
 from surrogate.scores import decibel
 
 DURATION = np.array([200, 0, 120, 53.3, 13.3, 186.7, 120, 80]) * 1e-9

@@ -6,8 +6,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from netlists.block import Boundary, block_cards, neighbours, saved_vectors, source_cards
-from netlists.timeline import pulse_timeline
+from netlists.circuits.block import Boundary, block_cards, neighbours, saved_vectors, source_cards
+from netlists.circuits.timeline import pulse_timeline
 
 
 def _elements(text):

@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PySpice.Spice.Netlist import Circuit, SubCircuit
 
+from netlists.circuits.resistive_circuit import ACCESS, define_resistive, place_resistive
+from netlists.circuits.stimulus import check_durations, t_start
 from netlists.design import Design, MosCell
 from netlists.devices.choice import device_of
 from netlists.devices.device import Device
 from netlists.elements import Capacitor, ChargeSource, ResistiveElement, Resistor, Terminal, Transistor
 from netlists.graph import SHORT_OHMS, oriented
 from netlists.mismatch import Deviations, deviations
-from netlists.resistive_circuit import ACCESS, define_resistive, place_resistive
-from netlists.stimulus import check_durations, t_start
 
 logging.getLogger("PySpice").setLevel(logging.ERROR)
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netlists.stimulus import t_start
-from netlists.timeline import bit_line_delay, pulse_timeline, settling_time, walk_timeline, word_line_delay
+from netlists.circuits.stimulus import t_start
+from netlists.circuits.timeline import bit_line_delay, pulse_timeline, settling_time, walk_timeline, word_line_delay
 
 durations = st.lists(st.one_of(st.just(0.0), st.floats(1e-9, 200e-9)), min_size=4, max_size=4).map(np.array)
 

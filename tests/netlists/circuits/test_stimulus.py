@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from netlists.circuits.stimulus import check_durations, t_start, t_stop
 from netlists.errors import InputError
-from netlists.stimulus import check_durations, t_start, t_stop
 
 ROWS = 4
 allowed = st.one_of(st.just(0.0), st.floats(1e-9, 200e-9))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from netlists.circuit import array_circuit
+from netlists.circuits.circuit import array_circuit
 from netlists.elements import Capacitor, Resistor
 from netlists.errors import InputError
 from netlists.graph import array_graph

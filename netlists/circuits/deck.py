@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from PySpice.Spice.Netlist import Circuit
 
+from netlists.circuits.stimulus import t_stop
 from netlists.design import Design
-from netlists.stimulus import t_stop
 
 Options = Mapping[str, float | str | None]
 """Simulator options by name; of value ``None``: a bare flag."""

@@ -16,15 +16,15 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
-from netlists.circuit import CHARGE_OHMS, INTEGRATOR_FARADS, INTEGRATOR_OHMS
+from netlists.circuits.circuit import CHARGE_OHMS, INTEGRATOR_FARADS, INTEGRATOR_OHMS
+from netlists.circuits.stimulus import SETTLE_EDGES
+from netlists.circuits.timeline import Timeline
 from netlists.design import Design, MosCell
 from netlists.devices.choice import device_of
 from netlists.elements import Capacitor, ChargeSource, ResistiveElement, Resistor, Terminal, Transistor
 from netlists.errors import InputError
 from netlists.graph import SHORT_OHMS, array_graph, column_of, oriented
 from netlists.mismatch import charge_shift, deviations
-from netlists.stimulus import SETTLE_EDGES
-from netlists.timeline import Timeline
 
 WORD_LINE_STEP = 1e-6
 """Resolution of a word line's waveform, V: changes a cell's current by 4e-5 at most."""

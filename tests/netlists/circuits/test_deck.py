@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from netlists.circuit import array_circuit
-from netlists.deck import deck_text, transient_for
+from netlists.circuits.circuit import array_circuit
+from netlists.circuits.deck import deck_text, transient_for
+from netlists.circuits.stimulus import t_stop
 from netlists.graph import array_graph
-from netlists.stimulus import t_stop
 
 
 def _deck(design, **changes):

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from netlists.circuits.stimulus import SETTLE_EDGES, t_start
 from netlists.design import Design, MosCell
 from netlists.devices.choice import device_of
 from netlists.parasitics.uniform import lines_of
-from netlists.stimulus import SETTLE_EDGES, t_start
 
 SETTLED_TIME_CONSTANTS = 12
 """Time constants of the slowest line after which a current counts as settled (6e-6 are left)."""
