@@ -1,6 +1,8 @@
 """Imports flow one way: ``netlists`` and ``surrogate`` know neither each other nor ``cosim``, whose packages stand in
 layers."""
 
+from graphlib import TopologicalSorter
+
 import grimp
 import pytest
 
@@ -44,3 +46,12 @@ def test_imports_of_cosim_go_down_its_layers(graph):
 
 def test_every_package_of_cosim_has_a_layer(graph):
     assert {name.removeprefix("cosim.") for name in graph.find_children("cosim")} == set().union(*LAYERS)
+
+
+def test_parts_of_the_surrogate_form_no_cycle(graph):
+    parts = graph.find_children("surrogate")
+    below = {
+        part: {p for p in parts - {part} if graph.direct_import_exists(importer=part, imported=p, as_packages=True)}
+        for part in parts
+    }
+    TopologicalSorter(below).prepare()  # raises CycleError with the parts of a cycle

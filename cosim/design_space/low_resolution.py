@@ -22,9 +22,10 @@ from surrogate.analog import calibrate, calibrate_outputs, convert, deploy
 from surrogate.data.catalogue import load
 from surrogate.data.images import DataSet
 from surrogate.hardware import Hardware
+from surrogate.networks.recipe import MlpRecipe
 from surrogate.reproduction.kept import Result, digest, kept
 from surrogate.training.evaluation import accuracy_of
-from surrogate.training.recipe import Adam, AdamW, Cosine, MlpRecipe, OneCycle, Recipe, TrainingRecipe
+from surrogate.training.recipe import Adam, AdamW, Cosine, OneCycle, Recipe, TrainingRecipe
 from surrogate.training.software import BEST, load_software, train_software
 from surrogate.training.trainer import Trainer, held_out
 
