@@ -9,12 +9,20 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from cosim import commands, enlarge_command, extract_command, layout_command, train_command
+from cosim.commands import enlarge as enlarge_command
+from cosim.commands import extract as extract_command
+from cosim.commands import fit as fit_command
+from cosim.commands import layout as layout_command
+from cosim.commands import noise as noise_command
+from cosim.commands import retrain as retrain_command
+from cosim.commands import run as run_command
+from cosim.commands import simulate as simulate_command
+from cosim.commands import study as study_command
+from cosim.commands import train as train_command
+from cosim.commands import verify as verify_command
 from cosim.errors import InputError, SimulationError
-from cosim.larger import LargerCheck
-from cosim.noise import command as noise_command
+from cosim.fitting.larger import LargerCheck
 from cosim.progress import Stages
-from cosim.study import command as study_command
 from netlists.extraction.extract import TIMEOUT_S
 from surrogate.errors import InputError as SurrogateInputError
 
@@ -45,7 +53,7 @@ def run(
     monolithic: Monolithic = False,
 ) -> None:
     """All of it: campaign, fit, cross-validation, retraining, sign-off and report."""
-    _finish(commands.run_all(design, out, seeds, images, workers, Stages(), scheduler, monolithic))
+    _finish(run_command.run_all(design, out, seeds, images, workers, Stages(), scheduler, monolithic))
 
 
 @app.command()
@@ -61,8 +69,9 @@ def simulate(
     monolithic: Monolithic = False,
 ) -> None:
     """Simulate VMMs of one array with random weights in ngspice and write durations and charges as CSV."""
+    stages = Stages()
     _finish(
-        commands.simulate_csv(design, out, vmms, durations, decks, seed, workers, Stages(), scheduler, monolithic)
+        simulate_command.simulate_csv(design, out, vmms, durations, decks, seed, workers, stages, scheduler, monolithic)
     )
 
 
@@ -76,7 +85,7 @@ def generate(
     monolithic: Monolithic = False,
 ) -> None:
     """Run the SPICE campaign of a cross-validated fit and write its data set (HDF5); interrupted, it goes on."""
-    _finish(commands.generate(design, out, seed, workers, Stages(), scheduler, monolithic))
+    _finish(simulate_command.generate(design, out, seed, workers, Stages(), scheduler, monolithic))
 
 
 @app.command()
@@ -86,7 +95,7 @@ def deck(
     out: Out,
 ) -> None:
     """Write the deck of one run of a data set, to open it and run it by hand."""
-    _finish(commands.deck(data, run, out))
+    _finish(simulate_command.deck(data, run, out))
 
 
 @app.command()
@@ -95,7 +104,7 @@ def fit(
     out: Out,
 ) -> None:
     """Fit the time-slot surrogate to a data set or to measurements."""
-    _finish(commands.fit(data, out, Stages()))
+    _finish(fit_command.fit(data, out, Stages()))
 
 
 @app.command()
@@ -106,7 +115,7 @@ def validate(
     ser: Annotated[float | None, typer.Option(help="Pass level of all SERs in dB instead of the design's.")] = None,
 ) -> None:
     """Cross-validate a surrogate and store the verdict in it; exit status 1 where it fails."""
-    _finish(commands.validate(surrogate, data, json, ser))
+    _finish(fit_command.validate(surrogate, data, json, ser))
 
 
 @app.command()
@@ -131,7 +140,7 @@ def retrain(
     workers: Workers = None,
 ) -> None:
     """Retrain the digits network through a validated surrogate; writes network.safetensors and network.json."""
-    _finish(commands.retrain(surrogate, out, seeds, workers, Stages()))
+    _finish(retrain_command.retrain(surrogate, out, seeds, workers, Stages()))
 
 
 @app.command()
@@ -144,7 +153,7 @@ def signoff(
     scheduler: Scheduler = None,
 ) -> None:
     """Run test images through a retrained network with every array VMM in ngspice; writes signoff.json."""
-    _finish(commands.signoff(surrogate, network, out, images, workers, Stages(), scheduler))
+    _finish(retrain_command.signoff(surrogate, network, out, images, workers, Stages(), scheduler))
 
 
 @app.command()
@@ -161,7 +170,7 @@ def study(
 @app.command()
 def report(folder: Annotated[Path, typer.Argument(help="Run folder.")]) -> None:
     """Write report.html of a run folder."""
-    _finish(commands.report(folder))
+    _finish(verify_command.report(folder))
 
 
 @app.command()
@@ -174,7 +183,7 @@ def verify(
     workers: Workers = None,
 ) -> None:
     """Repeat some SPICE runs of a run folder and check that its files belong together; exit status 1 where not."""
-    _finish(commands.verify(folder, runs, seed, ser, json, workers, Stages()))
+    _finish(verify_command.verify(folder, runs, seed, ser, json, workers, Stages()))
 
 
 @app.command()

@@ -10,8 +10,6 @@ import json
 from typing import Annotated, Literal, Self
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
     model_serializer,
@@ -34,16 +32,13 @@ from netlists.quantity import (
     Temperature,
 )
 from netlists.resistive import MOST_BENT, ResistiveCell
+from netlists.section import Section
 
 LEAST_OHMS = 0.01
 """Smallest wire, driver or switch resistance beside zero."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Array(_Section):
+class Array(Section):
     """Size and arrangement. ``mirrored``: rows come in pairs (0,1), (2,3), … that face each other, so that the
     *near* neighbour of an even row is the next word line and that of an odd row the previous one. In a plain array
     the near neighbour is always the next word line. ``idle``: cells of idle word lines stay ``clamped`` between two
@@ -55,7 +50,7 @@ class Array(_Section):
     idle: Literal["clamped", "disconnected"] = "clamped"
 
 
-class MosCell(_Section):
+class MosCell(Section):
     """A floating-gate transistor, source on its word line, drain on its bit line.
 
     ``channel`` n: clamp and idle word lines at the read voltage, active word line at 0. p: the reverse. The transistor
@@ -87,7 +82,7 @@ class MosCell(_Section):
         return {key: value for key, value in handler(self).items() if key not in later or value != later[key]}
 
 
-class Coupling(_Section):
+class Coupling(Section):
     """Capacitances of one floating gate, in farad, to what is around it (beside the transistor's own)."""
 
     own_word_line: Capacitance
@@ -100,7 +95,7 @@ class Coupling(_Section):
     substrate: PositiveCapacitance
 
 
-class Wires(_Section):
+class Wires(Section):
     """Per-segment resistance and capacitance of the lines, and what drives and reads them."""
 
     word_line_resistance: Resistance
@@ -124,7 +119,7 @@ class Wires(_Section):
         return self
 
 
-class Read(_Section):
+class Read(Section):
     """Read conditions. Pulses all start together; a duration is 0 or in [``t_edge``, ``t_max``]."""
 
     voltage: PositiveVoltage
@@ -143,7 +138,7 @@ class Read(_Section):
         return self
 
 
-class Weights(_Section):
+class Weights(Section):
     """Range of the cells' one-hot read currents that the array is programmed to."""
 
     current_min: PositiveCurrent
@@ -156,7 +151,7 @@ class Weights(_Section):
         return self
 
 
-class Levels(_Section):
+class Levels(Section):
     """What cross-validation must reach for a surrogate to be usable (DESIGN §5, trust)."""
 
     ser: Level = 45.0
@@ -165,7 +160,7 @@ class Levels(_Section):
     median_cell_error: Annotated[float, Field(gt=0, le=1, strict=True)] = 0.02
 
 
-class Design(_Section):
+class Design(Section):
     """A whole design. ``parasitics`` is an extracted file that stands for wires and coupling of the whole array, whose
     means ``coupling`` and ``wires`` then are (:mod:`netlists.parasitics.uniform`).
 

@@ -15,20 +15,19 @@ from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from netlists.errors import InputError
 from netlists.quantity import PositiveResistance, PositiveTime, PositiveVoltage
+from netlists.section import Section
 
 MOST_BENT = 20.0
 """Largest read voltage over ``sinh_voltage``: the current then changes by a factor e every twentieth of the voltage."""
 
 
-class ReadNoise(BaseModel):
+class ReadNoise(Section):
     """Relative standard deviation σ of a cell's mean current over a pulse of duration T, σ² = white² · at / T +
     flicker²: white noise averages out with the pulse, 1/f noise (but for a logarithm) does not."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     white: Annotated[float, Field(ge=0, le=1, strict=True)]
     flicker: Annotated[float, Field(ge=0, le=1, strict=True)] = 0.0
@@ -39,14 +38,12 @@ class ReadNoise(BaseModel):
         return np.sqrt(self.white**2 * self.at / duration + self.flicker**2)
 
 
-class ResistiveCell(BaseModel):
+class ResistiveCell(Section):
     """A two-terminal cell between word line and bit line: a conductance ``current / read.voltage`` per cell.
 
     ``access_resistance`` is that of the closed access device, where idle cells are disconnected; ``sinh_voltage`` the
     v_0 of its nonlinearity; ``on_off_ratio`` how far currents may lie apart; ``read_noise`` decides no simulation.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["resistive"]
     access_resistance: PositiveResistance | None = None

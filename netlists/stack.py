@@ -13,11 +13,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from netlists.designfile import parse_yaml, read_text
 from netlists.errors import InputError
 from netlists.quantity import Coordinate, Length, PositiveLength, Resistance
+from netlists.section import Section
 
 VACUUM_PERMITTIVITY = 8.8541878128e-12
 """F/m (CODATA 2018)."""
@@ -26,11 +27,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 GdsNumber = Annotated[int, Field(ge=0, le=255, strict=True)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Drawn(_Section):
+class Drawn(Section):
     """What has shapes: they are on GDS layer ``gds``, datatype 0, and labels on datatype 10."""
 
     name: Name
@@ -54,7 +51,7 @@ class Layer(Drawn):
         return self.height + self.thickness
 
 
-class Enclosure(_Section):
+class Enclosure(Section):
     """``layer`` must reach at least ``distance`` beyond a cut on all sides."""
 
     layer: Name
@@ -77,7 +74,7 @@ class Cut(Drawn):
         return next((e.distance for e in self.enclosures if e.layer == layer), 0.0)
 
 
-class Transistor(_Section):
+class Transistor(Section):
     """Rules of gates, m: ``contact_to_gate``: from a contact on diffusion to the gate; ``gate_end``: how far the
     gate reaches beyond the channel; ``poly_to_diffusion``: from a gate layer's shape to diffusion it does not cross."""
 
@@ -86,7 +83,7 @@ class Transistor(_Section):
     poly_to_diffusion: PositiveLength
 
 
-class Stack(_Section):
+class Stack(Section):
     """A whole stack; ``permittivity`` is relative, ``grid`` the step of drawn coordinates in m."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
@@ -163,13 +160,6 @@ class Stack(_Section):
             if cut.name == name:
                 return cut
         raise InputError(f"stack {self.name}: no cut is named {name!r}: {', '.join(x.name for x in self.cuts)} are")
-
-    def cut_between(self, lower: str, upper: str) -> Cut:
-        """The cut that joins ``lower`` to ``upper``. Raises :class:`InputError` without one."""
-        for cut in self.cuts:
-            if lower in cut.lower and cut.upper == upper:
-                return cut
-        raise InputError(f"stack {self.name}: no cut joins {lower} to {upper}: add one or choose other layers")
 
     def extent(self, name: str, lower: str | None = None) -> tuple[float, float]:
         """z of lower and upper face in m of a layer or a cut; a cut stands on its layer ``lower`` (its first one)."""

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-from cosim.campaign import write_campaign
-from cosim.ngspice import Ngspice
-from cosim.plan import Plan
-from cosim.samples import SampleStore
+from cosim.campaigns.campaign import write_campaign
+from cosim.campaigns.plan import Plan
+from cosim.campaigns.samples import SampleStore
+from cosim.spice.ngspice import Ngspice
 from netlists.design import Design
 
 
@@ -65,7 +65,7 @@ def kill_often(work: Work, kills: int, seed: int) -> Killed:
     """
     rng = random.Random(seed)
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["cosim.campaign"])
+    context.set_forkserver_preload(["cosim.campaigns.campaign"])
     (work.folder / "whole").mkdir(parents=True)
     began = time.monotonic()
     work.run("whole")

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from surrogate.extraction import Extraction, States, charge_error, extract_states, prior_states
-from surrogate.fit_common import CHUNK_ELEMENTS, FIT_PRECISION, jacobians
+from surrogate.fitting.common import CHUNK_ELEMENTS, FIT_PRECISION, jacobians
 from surrogate.model import Precision, charges, pattern_currents
 from surrogate.parameters import Parameters
 from surrogate.surrogate import Surrogate

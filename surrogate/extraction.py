@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from surrogate.errors import InputError
-from surrogate.fit_common import FIT_PRECISION, charge_jacobians
-from surrogate.least_squares import Linearisation, Problem, Unknowns, minimise
+from surrogate.fitting.common import FIT_PRECISION, charge_jacobians
+from surrogate.fitting.least_squares import Linearisation, Problem, Unknowns, minimise
 from surrogate.model import charges
 from surrogate.surrogate import Surrogate
 from surrogate.threads import one_thread_each

@@ -15,10 +15,10 @@ from torch import Tensor
 from surrogate.engine import ENGINES, Engine, TileEngine
 from surrogate.errors import InputError
 from surrogate.fast.engine import Accuracy
+from surrogate.fitting.uncertainty import charge_variance
 from surrogate.ideal import least_squares_weights, one_hot_weights
 from surrogate.parameters import Parameters, unflatten
 from surrogate.state_map import StateMap
-from surrogate.uncertainty import charge_variance
 
 Array = NDArray[np.float64]
 
@@ -77,7 +77,7 @@ class Surrogate:
     provenance: dict[str, Any] = field(default_factory=dict)
     report: dict[str, Any] | None = None
     covariance: Tensor | None = None
-    """calibrated covariance of ``shared`` and the state map's coefficients (:mod:`surrogate.calibration`)"""
+    """calibrated covariance of ``shared`` and the state map's coefficients (:mod:`surrogate.fitting.calibration`)"""
     kind: str = "mos"
     """Which of :data:`surrogate.engine.ENGINES` computes its charges."""
 
@@ -114,7 +114,8 @@ class Surrogate:
 
     def charge_sigma(self, duration: Array, state: Tensor) -> Array:
         """Standard deviations [n, M] C of the errors of :meth:`extrapolated` for the same arguments; 95 % intervals
-        are ± :data:`surrogate.uncertainty.INTERVAL` of them. They grow with distance from what the fit has seen.
+        are ± :data:`surrogate.fitting.uncertainty.INTERVAL` of them. They grow with distance from what the fit has
+        seen.
 
         Raises :class:`InputError` outside the domain of durations and for a surrogate without a calibrated covariance.
         """

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 from small_designs import MakeDesign, small_design
 
-from cosim.ngspice import Ngspice, find_ngspice
+from cosim.spice.ngspice import Ngspice, find_ngspice
 
 settings.register_profile("repeatable", deadline=None, derandomize=True, database=None)
 settings.load_profile("repeatable")

@@ -17,16 +17,16 @@ import numpy as np
 import torch
 from small_designs import BASE
 
-from cosim.dataset import DataSet, load_dataset, save_dataset
+from cosim.campaigns.samples import SampleStore
+from cosim.commands.parasitics import write_parasitics
+from cosim.deployment.networks import load_network, save_network, tile_settings
 from cosim.errors import InputError
-from cosim.measurements import load_durations, load_measurements, save_measurements
-from cosim.networks import load_network, save_network, tile_settings
-from cosim.parasitics_command import write_parasitics
-from cosim.rawfile import read_raw
-from cosim.report import read_run
-from cosim.sample import Sample
-from cosim.samples import SampleStore
-from cosim.waveforms import Waveforms, load_waveforms
+from cosim.files.dataset import DataSet, load_dataset, save_dataset
+from cosim.files.measurements import load_durations, load_measurements, save_measurements
+from cosim.run_folder.report import read_run
+from cosim.spice.rawfile import read_raw
+from cosim.vmm.sample import Sample
+from cosim.vmm.waveforms import Waveforms, load_waveforms
 from netlists.design import Design
 from netlists.designfile import dump_design, load_design
 from netlists.parasitics.read import read_parasitics

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cosim.measurements import save_measurements
+from cosim.files.measurements import save_measurements
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 GUIDES = (

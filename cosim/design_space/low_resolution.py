@@ -7,28 +7,25 @@ After Obradovic et al., "High-accuracy inference in neuromorphic circuits using 
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from cosim.design_space.low_resolution_cases import Case
-from netlists.orphans import end_with_parent
+from cosim.design_space.pool import computed, processes
 from surrogate.analog import calibrate, calibrate_outputs, convert, deploy
 from surrogate.data.catalogue import load
 from surrogate.data.images import DataSet
 from surrogate.hardware import Hardware
+from surrogate.networks.recipe import MlpRecipe
 from surrogate.reproduction.kept import Result, digest, kept
 from surrogate.training.evaluation import accuracy_of
-from surrogate.training.recipe import Adam, AdamW, Cosine, MlpRecipe, OneCycle, Recipe, TrainingRecipe
+from surrogate.training.recipe import Adam, AdamW, Cosine, OneCycle, Recipe, TrainingRecipe
 from surrogate.training.software import BEST, load_software, train_software
 from surrogate.training.trainer import Trainer, held_out
 
@@ -132,21 +129,14 @@ def run(
 ) -> list[Result]:  # fmt: skip
     """Results of all ``points`` in their order, ``workers`` processes at a time. Raises :class:`InputError`,
     ``OSError``."""
-    found: dict[Point, Result] = {}
     seeds = {(point.data, point.seed): point for point in reversed(points)}  # these train the software networks
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin, (os.getpid(),)) as pool:
-        try:
-            for some in (list(seeds.values()), [point for point in points if point not in seeds.values()]):
-                jobs = {pool.submit(result, study, point, out, data_folder): point for point in some}
-                for job in as_completed(jobs):
-                    found[jobs[job]] = job.result()
-                    progress(len(found), len(points))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    return [found[point] for point in points]
+    first, rest = list(seeds.values()), [point for point in points if point not in seeds.values()]
 
+    def calls(some: list[Point]) -> list[tuple[Any, ...]]:
+        return [(study, point, out, data_folder) for point in some]
 
-def _begin(parent: int) -> None:
-    end_with_parent(parent)
-    torch.set_num_threads(1)
+    with processes(workers) as pool:
+        found = computed(pool, result, calls(first), lambda done: progress(done, len(points)))
+        found += computed(pool, result, calls(rest), lambda done: progress(len(first) + done, len(points)))
+    by_point = dict(zip((*first, *rest), found, strict=True))
+    return [by_point[point] for point in points]

@@ -3,20 +3,18 @@ seed, kept when it is done."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from cosim.design_space.pool import computed, processes
 from cosim.design_space.systems import SYSTEMS, hardware
 from cosim.errors import InputError
-from netlists.orphans import end_with_parent
 from surrogate.analog import calibrate_ranges, convert, deploy
 from surrogate.analog.convert import folded
 from surrogate.data import catalogue
@@ -127,19 +125,9 @@ def run(
 ) -> list[dict[str, Any]]:
     """Results of all ``wanted`` points in their order, ``workers`` processes at a time; finished ones are kept in
     ``folder``, and those found there are not computed again. Raises :class:`InputError`, ``OSError``."""
-    context, done = multiprocessing.get_context("spawn"), 0
-    results: dict[int, dict[str, Any]] = {}
-    with ProcessPoolExecutor(min(workers, len(wanted)), context, _begin, (os.getpid(), data)) as pool:
-        futures = {pool.submit(_one, point, folder): k for k, point in enumerate(wanted)}
-        try:
-            for future in as_completed(futures):
-                results[futures[future]] = future.result()
-                done += 1
-                progress(done, len(wanted))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    return [results[k] for k in range(len(wanted))]
+    calls, total = [(point, data, folder) for point in wanted], len(wanted)
+    with processes(min(workers, total)) as pool:
+        return computed(pool, _one, calls, lambda done: progress(done, total))
 
 
 def baseline(given: Given) -> float:
@@ -147,24 +135,14 @@ def baseline(given: Given) -> float:
     return accuracy_of(given.network, given.test, BATCH)
 
 
-_loaded: Given | None = None
+_given = lru_cache(maxsize=1)(given)
+"""Read once in each process."""
 
 
-def _begin(parent: int, data: Path | None) -> None:
-    global _loaded
-    end_with_parent(parent)
-    torch.set_num_threads(1)
-    _loaded = given(data)
-
-
-def _one(point: Point, folder: Path) -> dict[str, Any]:
-    def compute() -> dict[str, Any]:
-        assert _loaded is not None
-        return evaluate(point, _loaded)
-
+def _one(point: Point, data: Path | None, folder: Path) -> dict[str, Any]:
     recipe = point.hardware().model_dump(mode="json", exclude_defaults=True)
     depends = {**asdict(point), "hardware": recipe, "version": VERSION}
-    return kept(folder / f"{point.name}.json", depends, compute)
+    return kept(folder / f"{point.name}.json", depends, lambda: evaluate(point, _given(data)))
 
 
 VERSION = 1

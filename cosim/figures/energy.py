@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from markupsafe import Markup
 
-from cosim.dataset import DataSet
 from cosim.figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, drawing, svg
+from cosim.files.dataset import DataSet
 from netlists.design import Design
 
 _ROLES = (

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 
 from cosim.figures.style import BLACK, BLUE, CYCLE, GREY, drawing, svg
-from cosim.waveforms import Waveforms
+from cosim.vmm.waveforms import Waveforms
 
 SHOWN_COLUMNS = 4
 SHOWN_ROWS = 32

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cosim.ngspice import Ngspice
 from cosim.noise.generator import delivered_share
 from cosim.noise.injected import Train, about, charges, flicker, period, telegraph, white
+from cosim.spice.ngspice import Ngspice
 from netlists.design import Design
 from surrogate.noise import CellNoise, ChannelNoise, FlickerNoise, TelegraphNoise
 from surrogate.noise.flicker import contrast_variance

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cosim.device_check import gate_curve
-from cosim.ngspice import Ngspice
 from cosim.noise.extract import Extraction, extracted
 from cosim.noise.spectra import Spectra, cell_spectra, transistor_cell
+from cosim.spice.device_check import gate_curve
+from cosim.spice.ngspice import Ngspice
 from netlists.design import Design
 from surrogate.noise import Calibration, CellNoise, TelegraphNoise
 

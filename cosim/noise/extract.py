@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from cosim.device_check import LEAST_CURRENT, GateCurve
 from cosim.noise.spectra import Spectra
+from cosim.spice.device_check import LEAST_CURRENT, GateCurve
 from surrogate.noise import ChannelNoise, FlickerNoise
 from surrogate.noise.channel import ELEMENTARY_CHARGE, LONG_CHANNEL
 from surrogate.noise.inversion import inversion_charge

@@ -18,15 +18,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.device_check import gate_curve
 from cosim.errors import InputError, SimulationError
-from cosim.ngspice import Ngspice, RunFailure, run_deck
 from cosim.noise.generator import sample_time
 from cosim.noise.spectra import gate_voltages, transistor_cell
-from netlists.circuit import INTEGRATOR_FARADS, INTEGRATOR_OHMS
+from cosim.spice.device_check import gate_curve
+from cosim.spice.ngspice import Ngspice, RunFailure, run_deck
+from netlists.circuits.circuit import INTEGRATOR_FARADS, INTEGRATOR_OHMS
+from netlists.circuits.deck import options_card
+from netlists.circuits.stimulus import SETTLE_EDGES
 from netlists.design import Design
 from netlists.devices.choice import device_of
-from netlists.stimulus import SETTLE_EDGES
 from surrogate.noise import TelegraphNoise
 
 Array = NDArray[np.float64]
@@ -136,8 +137,7 @@ def injected_deck(design: Design, train: Train, sources: list[str], engine: Ngsp
             if sources:
                 lines.append(f"Vn{c}_{i} n{c}_{i} 0 dc 0 {sources[i]}")
                 lines.append(f"Bn{c}_{i} bl_{c} wl{i} i=v(n{c}_{i})*(v(wl{i})-({design.v_idle!r}))/({swing!r})")
-    words = [key if value is None else f"{key}={value}" for key, value in engine.options().items()]
-    lines.append(f".options temp={design.read.temperature - 273.15:.6g} " + " ".join(words))
+    lines.append(options_card(engine.options(), design.read.temperature))
     lines += [f".save v(q_{c})" for c in range(train.columns)]
     stop, step = train.pulses * between, step_of(design, train)
     return "\n".join([*lines, f".tran {step!r} {stop!r} 0 {step!r}", ".end", ""])

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
-from cosim.device_check import LEAST_CURRENT, GateCurve, gate_curve
 from cosim.errors import InputError, SimulationError
-from cosim.ngspice import Ngspice, RunFailure, run_deck
+from cosim.spice.device_check import LEAST_CURRENT, GateCurve, gate_curve
+from cosim.spice.ngspice import Ngspice, RunFailure, run_deck, without_klu
+from netlists.circuits.deck import options_card
 from netlists.design import Design, MosCell
 from netlists.devices.choice import device_of
 from netlists.devices.device import Device
@@ -91,9 +92,8 @@ def noise_deck(design: Design, device: Device, gate: Array, engine: Ngspice) -> 
     lines += [f"V{net} {net} 0 {design.v_idle!r}" for net in ("bl", "wli")]
     lines += [f"Vwla wla 0 {design.v_active!r}", f"Vbulk bulk 0 {design.v_bulk!r}"]
     lines.append("Hout out 0 Vbl 1")
-    options = replace(engine, klu=False).options()  # KLU does no .noise
-    words = [f"{key}={value}" for key, value in options.items()]
-    lines.append(f".options temp={design.read.temperature - 273.15:.6g} " + " ".join(words))
+    options = without_klu(engine.options())  # it does no .noise
+    lines.append(options_card(options, design.read.temperature))
     lines.append(f".noise v(out) Vin dec {PER_DECADE} {LOWEST_HZ:g} {HIGHEST_HZ:g} 1")
     return "\n".join([*lines, ".end", ""])
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cosim.errors import InputError
-from cosim.folders import read_json, write_json
-from cosim.lock import locked
-from cosim.ngspice import find_ngspice
-from cosim.pipeline import Clock, Job, validated
+from cosim.files.folders import read_json, write_json
+from cosim.files.lock import locked
 from cosim.progress import Stages
+from cosim.run_folder.pipeline import Clock, Job, validated
+from cosim.spice.ngspice import find_ngspice
 from cosim.study.parameters import changed
 from netlists.design import Design
 from netlists.designfile import load_design

@@ -13,12 +13,12 @@ from typing import Any
 
 import torch
 
-from cosim.ngspice import find_ngspice
 from cosim.progress import Stages
 from cosim.reproduction.layouts import LAYOUTS, SimulatedLayout, simulated
 from cosim.reproduction.sampled import sampled_sign_off
 from cosim.reproduction.signoff import Arrays, sign_off
 from cosim.reproduction.table import add_rows
+from cosim.spice.ngspice import find_ngspice
 from cosim.version import code_version
 from surrogate.data.catalogue import load
 from surrogate.data.images import DataSet

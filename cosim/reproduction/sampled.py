@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
-from cosim.campaign import simulate_many
-from cosim.provenance import network_hash, of_surrogate
+from cosim.campaigns.campaign import simulate_many
+from cosim.files.provenance import network_hash, of_surrogate
 from cosim.reproduction.signoff import Arrays, require_own_design
 from surrogate.analog import AnalogLayer, analog_layers
 from surrogate.data.images import Images

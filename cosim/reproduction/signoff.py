@@ -12,11 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from cosim.campaign import simulate_many
-from cosim.dataset import save_dataset
+from cosim.campaigns.campaign import simulate_many
 from cosim.errors import InputError
-from cosim.ngspice import Ngspice
-from cosim.provenance import network_hash, of_surrogate
+from cosim.files.dataset import save_dataset
+from cosim.files.provenance import network_hash, of_surrogate
+from cosim.spice.ngspice import Ngspice
 from netlists.design import Design
 from surrogate.analog import AnalogLayer, analog_layers
 from surrogate.data.images import Images

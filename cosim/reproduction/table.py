@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cosim.folders import read_json, write_json
-from cosim.lock import locked
+from cosim.files.folders import read_json, write_json
+from cosim.files.lock import locked
 from surrogate.atomic import replacing
 
 TABLE, MARKDOWN = "table.json", "table.md"

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from cosim.networks import tile_settings
-from cosim.programming import ReadCurve
+from cosim.deployment.networks import tile_settings
 from cosim.study.studyfile import Network
+from cosim.vmm.programming import ReadCurve
 from netlists.design import Design
 from surrogate.data.digits import digits
 from surrogate.surrogate import Surrogate

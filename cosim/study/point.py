@@ -16,20 +16,20 @@ import numpy as np
 from rich.console import Console
 from threadpoolctl import threadpool_limits
 
-from cosim.device_check import gate_curve
 from cosim.errors import InputError, SimulationError
-from cosim.folders import write_json
-from cosim.lock import locked
-from cosim.ngspice import Ngspice
-from cosim.pipeline import Clock, Job, retrained, validated
-from cosim.programming import read_curve
+from cosim.files.folders import write_json
+from cosim.files.lock import locked
+from cosim.files.provenance import of_surrogate
 from cosim.progress import Stages
-from cosim.provenance import of_surrogate
-from cosim.stored_charge import kept_curve
+from cosim.run_folder.pipeline import Clock, Job, retrained, validated
+from cosim.spice.device_check import gate_curve
+from cosim.spice.ngspice import Ngspice
 from cosim.study.kept import kept_figures
 from cosim.study.parameters import Source
 from cosim.study.studyfile import Campaign, Network
 from cosim.version import code_version
+from cosim.vmm.programming import read_curve
+from cosim.vmm.stored_charge import kept_curve
 from netlists.design import Design, MosCell
 from netlists.designfile import dump_design
 from netlists.extraction.extract import extract

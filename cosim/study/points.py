@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cosim.errors import InputError
-from cosim.pipeline import require_pairs
+from cosim.run_folder.pipeline import require_pairs
 from cosim.study.parameters import (
     Source,
     changed,

@@ -14,7 +14,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from cosim.ngspice import Ngspice
+from cosim.spice.ngspice import Ngspice
 from cosim.study.parameters import text_of, unit_of, value_of
 from cosim.study.point import FIGURES
 from cosim.study.points import Points

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from cosim.errors import InputError
-from cosim.lock import locked
-from cosim.ngspice import Ngspice
+from cosim.files.lock import locked
+from cosim.spice.ngspice import Ngspice
 from cosim.study.point import FIGURES, RESULT, PointTask, compute, finished
 from cosim.study.points import Points
 from cosim.study.studyfile import Study

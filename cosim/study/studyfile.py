@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from cosim.campaigns.plan import MAX_RUNS, PlanSize
 from cosim.errors import InputError
-from cosim.plan import MAX_RUNS, PlanSize
 from cosim.study.parameters import Programming, Source
 from netlists.design import Design
 from netlists.designfile import builtin_names, load_design, parse_yaml, read_text
+from netlists.section import Section
 from surrogate.training.comparison import ComparisonRecipe
 
 MAX_POINTS = 1000
@@ -25,18 +26,14 @@ _CountOrNone = Annotated[int, Field(ge=0, le=MAX_RUNS, strict=True)]
 _Rate = Annotated[float, Field(gt=0, le=10)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class NamedPoint(_Section):
+class NamedPoint(Section):
     """One variant: its name, which is its folder's, too, and what it changes."""
 
     name: Name
-    set: Changes = {}
+    set: Changes = Field(default_factory=dict)
 
 
-class Network(_Section):
+class Network(Section):
     """Networks that are deployed and retrained at every point: how many ``seeds`` (0: none, cross-validation alone),
     and the epochs and rates of :class:`surrogate.training.comparison.ComparisonRecipe`."""
 
@@ -52,8 +49,8 @@ class Network(_Section):
         return ComparisonRecipe(**self.model_dump(exclude={"seeds"}))
 
 
-class Campaign(_Section):
-    """SPICE runs of every point, by what they are for (:class:`cosim.plan.PlanSize`)."""
+class Campaign(Section):
+    """SPICE runs of every point, by what they are for (:class:`cosim.campaigns.plan.PlanSize`)."""
 
     fit: _Count = PlanSize.fit
     fit_matrices: _Count = PlanSize.fit_matrices
@@ -63,18 +60,18 @@ class Campaign(_Section):
 
     @property
     def size(self) -> PlanSize:
-        """For :mod:`cosim.plan`."""
+        """For :mod:`cosim.campaigns.plan`."""
         return PlanSize(**self.model_dump())
 
 
-class Study(_Section):
+class Study(Section):
     """A study: the ``base`` design (a file beside the study's, or a built-in one) with the changes ``set``, and its
     variants, either every combination of ``grid`` or the named ``points``."""
 
     name: Name
     notes: str = ""
     base: str = Field(default="default", min_length=1, max_length=1000)
-    set: Changes = {}
+    set: Changes = Field(default_factory=dict)
     grid: dict[str, Annotated[list[Any], Field(min_length=2)]] | None = None
     points: Annotated[list[NamedPoint], Field(min_length=1)] | None = None
     extraction: Source = "field"

@@ -5,20 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from netlists.devices.modelfile import check_path, read_library
+from netlists.section import Section
 
 DeviceName = Literal["generic", "sky130_1v8", "sky130_5v"]
 Corner = Literal["tt", "ff", "ss", "fs", "sf"]
 Word = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ModelChoice(_Section):
+class ModelChoice(Section):
     """The designer's own transistor: a model ``name`` or a subcircuit ``subckt`` (nodes drain, gate, source, bulk;
     parameters ``w`` and ``l``) in ``file``, or in ``section`` of it. ``units`` are those of its lengths.
 
@@ -50,7 +47,7 @@ class ModelChoice(_Section):
         return self
 
 
-class Mismatch(_Section):
+class Mismatch(Section):
     """Random deviations of every cell's transistor from the model, drawn once for the array with ``seed``.
 
     Normal, with standard deviations that fall with the square root of the gate's area (Pelgrom et al., IEEE JSSC 24,

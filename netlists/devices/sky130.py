@@ -2,7 +2,7 @@
 
 A simulator takes a second to read the library. Here only the wanted device's subcircuit is evaluated for its width and
 length, and the bin of its model that holds them becomes a card; currents equal those of the whole library
-(``tests/netlists/test_sky130.py``). The library is SkyWater's, Apache-2.0; nothing of it is part of this program.
+(``tests/cosim/vmm/test_transistors.py``). The library is SkyWater's, Apache-2.0; nothing of it is part of this program.
 """
 
 from __future__ import annotations

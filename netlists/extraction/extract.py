@@ -27,9 +27,10 @@ import numpy as np
 from netlists.design import Design
 from netlists.errors import InputError
 from netlists.extraction.cache import key_of, recall, remember
-from netlists.extraction.field import RESOLUTIONS, SMALL, Couplings
+from netlists.extraction.field import RESOLUTIONS, Couplings
 from netlists.extraction.neighbourhood import (
     COARSE,
+    SMALL,
     CellCapacitances,
     Neighbourhood,
     Solution,

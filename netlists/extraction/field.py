@@ -17,8 +17,6 @@ Floats = NDArray[np.float64]
 
 RESOLUTIONS = tuple(Resolution(size, edge) for size, edge in ((1.4, 0.14), (1.0, 0.1), (0.8, 0.07)))
 """Of successive meshes."""
-SMALL = 0.005
-"""A coupling below this share of the driven terminal's own capacitance is judged as if it were that large."""
 MAX_PANELS = 60_000
 """Panels of one FastCap2 run at most: some gigabytes."""
 MAX_ASYMMETRY = 0.05
@@ -60,16 +58,9 @@ Judged = Callable[[Couplings], tuple[Floats, Floats]]
 """What must converge: values read from couplings, and the size that the change of each is compared with."""
 
 
-def every_coupling(couplings: Couplings) -> tuple[Floats, Floats]:
-    """All couplings, each judged by itself, or by :data:`SMALL` of the driven terminal's own where it is smaller."""
-    own = np.abs(couplings.farad).max(axis=0)
-    return couplings.farad, np.maximum(np.abs(couplings.farad), SMALL * own)
-
-
 def solve_couplings(
-    geometry: Geometry, driven: Sequence[str], tolerance: float = 0.01, timeout_s: float = 900.0,
-    judged: Judged = every_coupling,
-) -> Couplings:  # fmt: skip
+    geometry: Geometry, driven: Sequence[str], judged: Judged, tolerance: float, timeout_s: float
+) -> Couplings:
     """Couplings of the ``driven`` nets and parts to all nets by FastCap2, on meshes refined until what is ``judged``
     changes by no more than ``tolerance``, relative.
 

@@ -26,18 +26,11 @@ FAR = 3.0
 _BLOCK = 256
 
 
-def moment_columns(panels: Panels, driven: Sequence[str], permittivity: float, grounded_plane: bool) -> Floats:
-    """Maxwell capacitances [terminals, driven] in F, as :func:`netlists.extraction.fastcap.fastcap_columns` gives.
+def panel_charges(panels: Panels, driven: Sequence[str], permittivity: float, grounded_plane: bool) -> Floats:
+    """Charge of every panel per volt on each of the ``driven`` terminals, F [panels, driven].
 
     Raises :class:`InputError` for more than :data:`MAX_PANELS` panels.
     """
-    charge = np.zeros((len(panels.terminals), len(driven)))
-    np.add.at(charge, panels.owner, panel_charges(panels, driven, permittivity, grounded_plane))
-    return charge
-
-
-def panel_charges(panels: Panels, driven: Sequence[str], permittivity: float, grounded_plane: bool) -> Floats:
-    """Charge of every panel per volt on each of the ``driven`` terminals, F [panels, driven]. Raises as above."""
     if len(panels) > MAX_PANELS:
         raise InputError(f"analytic mode: {len(panels)} panels are more than {MAX_PANELS}: solve fewer cells")
     potentials = _potentials(panels, grounded_plane)
@@ -47,6 +40,13 @@ def panel_charges(panels: Panels, driven: Sequence[str], permittivity: float, gr
     extent = panels.high - panels.low
     area = np.where(extent > 0, extent, 1.0).prod(axis=1)
     return density * (4 * np.pi * VACUUM_PERMITTIVITY * permittivity * area)[:, None]
+
+
+def terminal_charges(panels: Panels, charges: Floats) -> Floats:
+    """Charges [terminals, driven] of terminals from ``charges`` [panels, driven] of their panels."""
+    totals = np.zeros((len(panels.terminals), charges.shape[1]))
+    np.add.at(totals, panels.owner, charges)
+    return totals
 
 
 def plane_charge(panels: Panels, charges: Floats, low: tuple[float, float], high: tuple[float, float]) -> float:

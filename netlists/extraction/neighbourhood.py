@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netlists.design import Design
-from netlists.extraction.field import SMALL, Couplings, couplings_of, solve_couplings
-from netlists.extraction.moments import panel_charges, plane_charge
+from netlists.extraction.field import Couplings, couplings_of, solve_couplings
+from netlists.extraction.moments import panel_charges, plane_charge, terminal_charges
 from netlists.extraction.panels import Geometry, Part, Resolution, make_panels
 from netlists.extraction.solids import HALF_GRID, Point, solids_of
 from netlists.layout.drawing import Drawing, draw
@@ -33,6 +33,8 @@ MARGIN = 0.5
 """How far fine panels reach beyond the cells to be solved, in pitches."""
 COARSE = Resolution(3.0, edge=0.3)
 """Mesh of the analytic mode."""
+SMALL = 0.005
+"""A coupling below this share of the driven terminal's own capacitance is judged as if it were that large."""
 _ABOVE_EVERYTHING = 1e-3
 
 
@@ -187,8 +189,6 @@ def analytic(neighbourhood: Neighbourhood) -> Solution:
     geometry, drawing = neighbourhood.geometry, neighbourhood.drawing
     panels = make_panels(geometry, COARSE)
     charges = panel_charges(panels, neighbourhood.driven, geometry.permittivity, geometry.grounded_plane)
-    totals = np.zeros((len(panels.terminals), charges.shape[1]))
-    np.add.at(totals, panels.owner, charges)
     shares = []
     for i, j in neighbourhood.cells:
         p, q = i + drawing.layout.dummy_rows, j + drawing.layout.dummy_columns
@@ -198,7 +198,7 @@ def analytic(neighbourhood: Neighbourhood) -> Solution:
             if piece.layer == drawing.stack.diffusion.name
         ]  # fmt: skip
         shares.append(sum(plane_charge(panels, gate, box[:2], box[2:]) for box in boxes) / -float(gate.sum()))
-    return Solution(couplings_of(panels, neighbourhood.driven, totals), tuple(shares))
+    return Solution(couplings_of(panels, neighbourhood.driven, terminal_charges(panels, charges)), tuple(shares))
 
 
 def field(neighbourhood: Neighbourhood, tolerance: float, timeout_s: float) -> Solution:
@@ -211,7 +211,7 @@ def field(neighbourhood: Neighbourhood, tolerance: float, timeout_s: float) -> S
         values, sizes = np.array([pair for cell in cells for pair in cell.judged()]).T
         return values, sizes
 
-    couplings = solve_couplings(neighbourhood.geometry, neighbourhood.driven, tolerance, timeout_s, judged)
+    couplings = solve_couplings(neighbourhood.geometry, neighbourhood.driven, judged, tolerance, timeout_s)
     return Solution(couplings, shares)
 
 

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from netlists.quantity import Length, PositiveLength
+from netlists.section import Section
 
 LayerName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Ring = Annotated[int, Field(ge=0, le=8, strict=True)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class WordLine(_Section):
+class WordLine(Section):
     """A word line on the metal ``layer``. Half of ``spacing`` lies between it and its cell's edge on the source side:
     it is the distance of the word lines of mirror partners; that of others follows from the row pitch."""
 
@@ -25,14 +22,14 @@ class WordLine(_Section):
     spacing: PositiveLength
 
 
-class BitLine(_Section):
+class BitLine(Section):
     """A bit line on the metal ``layer``, in the middle of its column; two are the column pitch less ``width`` apart."""
 
     layer: LayerName
     width: PositiveLength
 
 
-class Extension(_Section):
+class Extension(Section):
     """An arm of the floating gate, beside the transistor, that reaches ``length`` beyond the channel towards the
     near word line (see :func:`netlists.graph.near_row`)."""
 
@@ -40,14 +37,14 @@ class Extension(_Section):
     length: PositiveLength
 
 
-class FloatingGate(_Section):
+class FloatingGate(Section):
     """The channel's rectangle, ``overhang`` wider than the channel at each end, and perhaps an extension."""
 
     overhang: Length
     extension: Extension | None = None
 
 
-class Shield(_Section):
+class Shield(Section):
     """Grounded lines between rows, ``width`` wide on the metal ``layer``, in the middle between their cells: between
     mirror partners in a mirrored array (other neighbours share their drains there), between all rows in a plain one."""
 
@@ -55,7 +52,7 @@ class Shield(_Section):
     width: PositiveLength
 
 
-class Layout(_Section):
+class Layout(Section):
     """How the array is drawn; the channel's width and length are the design's ``cell``. ``stack``: a built-in process
     stack or a stack file. ``dummy_rows`` and ``dummy_columns``: how many are drawn around the array on each side."""
 

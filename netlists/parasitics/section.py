@@ -6,7 +6,9 @@ import re
 from functools import lru_cache
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from netlists.section import Section
 
 Text = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[!-~]+$")]
 """A name or pattern: printable ASCII without blanks."""
@@ -19,7 +21,7 @@ PLACES: dict[Kind, str] = {"wl": "i", "bl": "j", "fg": "ij", "cell": "ij", "wl_d
 """Which of row i and column j every pattern holds."""
 
 
-class Parasitics(BaseModel):
+class Parasitics(Section):
     """Which extracted file holds the array's wires and capacitances, and what it calls them.
 
     ``{i}`` and ``{j}`` in a pattern stand for the number of a row and a column, counted from ``first``; case does not
@@ -30,8 +32,6 @@ class Parasitics(BaseModel):
     ``negligible``: elements may be dropped as long as no charge changes by more than this fraction.
     ``sha256`` of the file, filled in where a design is loaded.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     file: Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f\x7f]+$")]
     format: Literal["auto", "spef", "dspf", "spice"] = "auto"

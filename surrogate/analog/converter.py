@@ -5,18 +5,17 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 
 from surrogate.analog.weights.integers import rounded
 from surrogate.analog.weights.ranges import RangeRule
 from surrogate.fast.pairs import columns_apart
+from surrogate.strict import Strict
 
 
-class Converter(BaseModel):
+class Converter(Strict):
     """What the converters of an array see. Their resolution is ``LayerSettings.converter_bits``."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     of: Literal["column", "pair"] = "column"
     """whether every column has a converter, for charges from 0 on, or every pair one for its difference, of both

@@ -8,8 +8,8 @@ from torch import nn
 from surrogate.errors import InputError
 from surrogate.networks.lenet5 import lenet5
 from surrogate.networks.mlp import mlp
+from surrogate.networks.recipe import LeNet5Recipe, MlpRecipe, NetworkRecipe
 from surrogate.networks.vgg import vgg
-from surrogate.training.recipe import LeNet5Recipe, MlpRecipe, NetworkRecipe
 
 
 def build(recipe: NetworkRecipe, shape: tuple[int, ...], classes: int, seed: int) -> nn.Module:

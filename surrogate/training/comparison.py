@@ -10,9 +10,10 @@ from torch import nn
 from surrogate.analog import LayerSettings, Mapping, analog_layers, calibrate, convert, deploy, quantised, unquantised
 from surrogate.data.images import Images
 from surrogate.networks.build import build
+from surrogate.networks.recipe import MlpRecipe
 from surrogate.surrogate import Surrogate
 from surrogate.training.evaluation import accuracy_of
-from surrogate.training.recipe import Adam, MlpRecipe, TrainingRecipe
+from surrogate.training.recipe import Adam, TrainingRecipe
 from surrogate.training.trainer import Epoch, Trainer, held_out
 
 Progress = Callable[[str], None]

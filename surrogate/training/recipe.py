@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field
 
 from surrogate.data.catalogue import NAMES
+from surrogate.networks.recipe import NetworkRecipe
+from surrogate.strict import Strict
 
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
-Width = Annotated[int, Field(ge=1, le=4096)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Rate = Annotated[float, Field(gt=0, le=100)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class Sgd(_Strict):
+class Sgd(Strict):
     """Stochastic gradient descent; Nesterov's momentum where there is any."""
 
     kind: Literal["sgd"] = "sgd"
@@ -27,7 +24,7 @@ class Sgd(_Strict):
     weight_decay: Share = 0.0
 
 
-class Adam(_Strict):
+class Adam(Strict):
     """Adam, its weight decay an L2 term of the loss."""
 
     kind: Literal["adam"] = "adam"
@@ -35,7 +32,7 @@ class Adam(_Strict):
     weight_decay: Share = 0.0
 
 
-class AdamW(_Strict):
+class AdamW(Strict):
     """Adam with decoupled weight decay."""
 
     kind: Literal["adamw"] = "adamw"
@@ -43,26 +40,26 @@ class AdamW(_Strict):
     weight_decay: Share = 0.01
 
 
-class Constant(_Strict):
+class Constant(Strict):
     """The optimiser's rate throughout."""
 
     kind: Literal["constant"] = "constant"
 
 
-class Cosine(_Strict):
+class Cosine(Strict):
     """Half a cosine from the optimiser's rate to 0, one update a step."""
 
     kind: Literal["cosine"] = "cosine"
 
 
-class OneCycle(_Strict):
+class OneCycle(Strict):
     """From rate/25 up to the optimiser's rate over ``warmup`` of all steps, then down to nearly 0, both as cosines."""
 
     kind: Literal["one-cycle"] = "one-cycle"
     warmup: Annotated[float, Field(gt=0, lt=1)] = 0.3
 
 
-class Augmentation(_Strict):
+class Augmentation(Strict):
     """What is done to every training image each time it is shown: mirrored left to right half of the time (``flip``),
     and shifted by up to ``shift`` pixels each way, zeros moving in."""
 
@@ -70,7 +67,7 @@ class Augmentation(_Strict):
     shift: Annotated[int, Field(ge=0, le=16)] = 0
 
 
-class TrainingRecipe(_Strict):
+class TrainingRecipe(Strict):
     """How any network is trained.
 
     ``validation`` images of the training set are held out: the best epoch is chosen by them, never by the test set;
@@ -93,37 +90,7 @@ class TrainingRecipe(_Strict):
     memory: Literal["contiguous", "channels_last"] = "contiguous"
 
 
-class MlpRecipe(_Strict):
-    """:func:`surrogate.networks.mlp.mlp`."""
-
-    kind: Literal["mlp"]
-    sizes: Annotated[list[Width], Field(min_length=2, max_length=20)]
-
-
-class LeNet5Recipe(_Strict):
-    """:func:`surrogate.networks.lenet5.lenet5`."""
-
-    kind: Literal["lenet5"]
-    pooling: Literal["max", "average"] = "max"
-
-
-class VggRecipe(_Strict):
-    """:func:`surrogate.networks.vgg.vgg`."""
-
-    kind: Literal["vgg"]
-    widths: Annotated[list[Width | Literal["pool"]], Field(min_length=1, max_length=40)]
-
-    @model_validator(mode="after")
-    def _some_convolution(self) -> VggRecipe:
-        if all(width == "pool" for width in self.widths):
-            raise ValueError("no convolution in it: give the number of maps of one")
-        return self
-
-
-NetworkRecipe = Annotated[MlpRecipe | LeNet5Recipe | VggRecipe, Field(discriminator="kind")]
-
-
-class Recipe(_Strict):
+class Recipe(Strict):
     """A software network, its data set and its training."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")]

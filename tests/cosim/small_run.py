@@ -7,19 +7,19 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from cosim.campaign import run_campaign
-from cosim.dataset import save_dataset
-from cosim.deployment import SIGN_OFF_REPORT, write_retrained
-from cosim.fitting import fit_dataset
-from cosim.folders import write_json
-from cosim.networks import tile_settings
-from cosim.ngspice import Ngspice
-from cosim.plan import PlanSize, standard_plan
-from cosim.programming import read_curve
-from cosim.signoff import sign_off
-from cosim.summary import network_figures, surrogate_figures
-from cosim.validation import validate_dataset
-from cosim.waveforms import record_waveforms
+from cosim.campaigns.campaign import run_campaign
+from cosim.campaigns.plan import PlanSize, standard_plan
+from cosim.deployment.networks import tile_settings
+from cosim.deployment.signoff import sign_off
+from cosim.deployment.steps import SIGN_OFF_REPORT, write_retrained
+from cosim.files.dataset import save_dataset
+from cosim.files.folders import write_json
+from cosim.fitting.fit import fit_dataset
+from cosim.fitting.validation import validate_dataset
+from cosim.run_folder.summary import network_figures, surrogate_figures
+from cosim.spice.ngspice import Ngspice
+from cosim.vmm.programming import read_curve
+from cosim.vmm.waveforms import record_waveforms
 from netlists.design import Design
 from surrogate.analog import Mapping, convert
 from surrogate.data.images import Images
@@ -35,7 +35,8 @@ ARRAY = {
 
 
 def make_run(design: Design, engine: Ngspice, folder: Path, workers: int = 1) -> None:
-    """Every artefact of a run but its report, as ``cosim.pipeline`` writes them; the network has random weights."""
+    """Every artefact of a run but its report, as ``cosim.run_folder.pipeline`` writes them; the network has random
+    weights."""
     folder.mkdir(parents=True)
     write_json({"design": design.name, "design_hash": design.hash}, folder / "run.json")
     plan = standard_plan(design, read_curve(design, engine), seed=3, size=PlanSize(patterns=2, weights=2))

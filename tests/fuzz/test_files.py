@@ -19,7 +19,7 @@ from readers import READERS, measured, reader, run_files, surrogate, write_run
 from safetensors import safe_open
 from small_designs import BASE
 
-from cosim.dataset import USER_BLOCK, _user_block
+from cosim.files.dataset import USER_BLOCK, _user_block
 from netlists.designfile import dump_design, parse_design
 from surrogate.tensor_file import save_tensors
 

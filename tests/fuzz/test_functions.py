@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from readers import dataset, design, measured, surrogate
 
-from cosim.fitting import fit_measurements
-from cosim.measurements import Measurements
-from cosim.plan import PlanSize, random_durations, standard_plan, unseen_plan
-from cosim.programming import ReadCurve
-from cosim.report import decibels, percent, seconds, si
+from cosim.campaigns.plan import PlanSize, random_durations, standard_plan, unseen_plan
+from cosim.files.measurements import Measurements
+from cosim.fitting.fit import fit_measurements
+from cosim.run_folder.report import decibels, percent, seconds, si
+from cosim.vmm.programming import ReadCurve
 from netlists import quantity
+from netlists.circuits.stimulus import check_durations
 from netlists.design import Design
 from netlists.graph import array_graph
 from netlists.nodal import clamp_currents
-from netlists.stimulus import check_durations
 from surrogate.analog import LayerSettings
 from surrogate.analog.pulses import pulse_codes
 from surrogate.analog.weights import encoding_of

@@ -12,7 +12,7 @@ import pytest
 import torch
 from readers import READERS, dataset, design, reader
 
-from cosim.dataset import USER_BLOCK, _user_block
+from cosim.files.dataset import USER_BLOCK, _user_block
 from netlists.designfile import dump_design, parse_design
 from netlists.errors import InputError
 

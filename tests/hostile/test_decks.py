@@ -12,10 +12,10 @@ from readers import dataset, design
 from small_designs import BASE
 
 from cosim.errors import InputError
-from cosim.ngspice import find_ngspice, run_deck
+from cosim.spice.ngspice import find_ngspice, run_deck
 from netlists.check import check_graph
-from netlists.circuit import array_circuit
-from netlists.deck import deck_text, transient_for
+from netlists.circuits.circuit import array_circuit
+from netlists.circuits.deck import deck_text, transient_for
 from netlists.designfile import parse_design
 from netlists.graph import array_graph
 

@@ -9,7 +9,7 @@ import pytest
 from readers import READERS
 
 from cosim.errors import InputError
-from cosim.measurements import load_durations, load_measurements
+from cosim.files.measurements import load_durations, load_measurements
 
 FOREIGN = {
     "empty": b"", "text": b"hello\n", "zeros": bytes(5000), "ones": b"\xff" * 5000, "pickle": pickle.dumps({"a": 1}),

@@ -5,7 +5,7 @@ import yaml
 from readers import READERS
 from small_designs import BASE
 
-from cosim.folders import write_json
+from cosim.files.folders import write_json
 from netlists.designfile import builtin_names, load_design, parse_design
 from netlists.errors import InputError
 

@@ -7,9 +7,9 @@ from html.parser import HTMLParser
 import pytest
 from readers import dataset, run_files, surrogate, write_run
 
-from cosim.dataset import save_dataset
 from cosim.errors import InputError
-from cosim.report import write_report
+from cosim.files.dataset import save_dataset
+from cosim.run_folder.report import write_report
 from netlists.designfile import dump_design, parse_design
 from surrogate.files import save_surrogate
 

@@ -8,8 +8,8 @@ import pytest
 from cells import with_cell
 from pydantic import ValidationError
 
-from cosim.whole import vmm_deck
-from netlists.block import block_cards, saved_vectors
+from cosim.vmm.whole import vmm_deck
+from netlists.circuits.block import block_cards, saved_vectors
 from netlists.designfile import dump_design, load_design, parse_design
 from netlists.devices.choice import device_of
 from netlists.devices.generic import generic_card

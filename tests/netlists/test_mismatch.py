@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from cells import with_cell
 
-from cosim.whole import vmm_deck
-from netlists.block import Boundary, block_cards, source_cards
+from cosim.vmm.whole import vmm_deck
+from netlists.circuits.block import Boundary, block_cards, source_cards
+from netlists.circuits.timeline import pulse_timeline
 from netlists.errors import InputError
 from netlists.mismatch import deviations, sigmas
-from netlists.timeline import pulse_timeline
 
 SHAPE = (64, 64)
 

@@ -1,22 +1,16 @@
 """A reduced array has fewer elements and the charges that the bound allows, in ngspice."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent / "parasitics"))
-
-from extracted_network import SECTION, dspf, network
-from parasitic_designs import graph_of, imported
-
-from cosim.ladder import Climber
-from cosim.whole import simulate_whole
+from cosim.spice.ladder import Climber
+from cosim.vmm.whole import simulate_whole
 from netlists.check import check_graph
 from netlists.elements import Capacitor, Resistor
 from netlists.parasitics.mapping import Wiring
 from netlists.reduction import array_wiring, extracted, reduced
+from tests.netlists.parasitics.extracted_network import SECTION, dspf, network
+from tests.netlists.parasitics.parasitic_designs import graph_of, imported
 
 SIZE = (3, 2)
 WEAK = "Cw1 fg0.0:1 WL[2]:1 3e-21\nCw2 fg0.0:1 fg0.1:1 2e-20\nCw3 WL[0]:1 WL[1]:1 2e-18\n.ENDS"

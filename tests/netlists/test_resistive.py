@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from cosim.simulate import simulate
+from cosim.vmm.simulate import simulate
 from netlists.designfile import dump_design, load_design, parse_design
 from netlists.errors import InputError
 from netlists.graph import array_graph

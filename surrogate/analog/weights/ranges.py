@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from torch import Tensor
+
+from surrogate.strict import Strict
 
 SAMPLE = 2**20
 """Values that a range is chosen by, at most, evenly taken from all."""
@@ -17,11 +19,9 @@ CANDIDATES = 64
 """Ranges that the mean square error is computed for, evenly spaced up to the largest value."""
 
 
-class RangeRule(BaseModel):
+class RangeRule(Strict):
     """How far a range reaches. ``max``: to the largest size; ``percentile``: to that of the sizes; ``mse``: to where
     rounding and clipping together leave the least mean square error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     by: Literal["max", "percentile", "mse"] = "max"
     percentile: Annotated[float, Field(gt=50, le=100)] | None = None

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from surrogate.analog.weights.ranges import RangeRule
+from surrogate.strict import Strict
 
 
-class Weights(BaseModel):
+class Weights(Strict):
     """How weights meet cells. Raises ``ValueError`` for settings that contradict each other."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     mapping: Literal["differential", "offset"] = "differential"
     """pairs of columns that are subtracted, or one column whose offset is"""

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from cosim.commands.scripts.mappings import main
 from cosim.design_space.mappings import (
     CONVERTER,
     INDEPENDENT,
@@ -20,7 +21,6 @@ from cosim.design_space.mappings import (
     evaluate,
     points,
 )  # fmt: skip
-from cosim.design_space.mappings_command import main
 from cosim.design_space.mappings_figure import draw
 from cosim.design_space.mappings_table import rows, write_table
 from cosim.design_space.systems import SYSTEMS

@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from cosim.errors import InputError
-from cosim.ngspice import Ngspice
 from cosim.noise.agreement import channel_agreement, flicker_agreement, telegraph_agreement
 from cosim.noise.generator import delivered_share
 from cosim.noise.injected import Train, charges, white
+from cosim.spice.ngspice import Ngspice
 from netlists.designfile import load_design
 from surrogate.noise import ChannelNoise, FlickerNoise, TelegraphNoise
 

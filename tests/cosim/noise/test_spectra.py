@@ -6,17 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cells import with_cell
 
-from cosim.device_check import gate_curve
 from cosim.errors import InputError
-from cosim.ngspice import Ngspice
 from cosim.noise.extract import Extraction, extracted
 from cosim.noise.spectra import cell_spectra
+from cosim.spice.device_check import gate_curve
+from cosim.spice.ngspice import Ngspice
 from netlists.design import Design
 from netlists.designfile import load_design
 from netlists.devices.generic import generic_device
 from surrogate.noise.channel import ELEMENTARY_CHARGE
+from tests.cells import with_cell
 
 DEFAULT = load_design("default")
 CURRENT = np.geomspace(5e-9, 1e-6, 9)

@@ -1,6 +1,5 @@
 """Sign-off of any network in real ngspice, on 4x4 resistive arrays; the table."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,24 +7,22 @@ import pytest
 import torch
 from torch import nn
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from small_run import ARRAY
-
-from cosim.campaign import run_campaign
+from cosim.campaigns.campaign import run_campaign
+from cosim.campaigns.plan import PlanSize, standard_plan
 from cosim.errors import InputError
-from cosim.fitting import fit_dataset
-from cosim.folders import read_json
-from cosim.plan import PlanSize, standard_plan
-from cosim.programming import read_curve
+from cosim.files.folders import read_json
+from cosim.fitting.fit import fit_dataset
+from cosim.fitting.validation import validate_dataset
 from cosim.reproduction.layouts import LAYOUTS, design_of
 from cosim.reproduction.run import Reproduction
 from cosim.reproduction.sampled import Sample, _disturbed, _inputs, _sample, sampled_sign_off
 from cosim.reproduction.signoff import Arrays, sign_off
 from cosim.reproduction.table import add_rows, markdown, short_markdown
-from cosim.validation import validate_dataset
+from cosim.vmm.programming import read_curve
 from surrogate.analog import LayerSettings, Mapping, analog_layers, calibrate, convert
 from surrogate.data.images import Images
 from surrogate.mapping import CurrentRange
+from tests.cosim.small_run import ARRAY
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +89,7 @@ def test_bounds_hold_the_estimate(signed):
 
 
 def test_finished_vmms_are_not_simulated_again(signed, arrays, network, images, monkeypatch):
-    monkeypatch.setattr("cosim.campaign.open_pool", _no_pool)
+    monkeypatch.setattr("cosim.campaigns.campaign.open_pool", _no_pool)
     assert sign_off(arrays, network, images, 0.5) == signed
 
 

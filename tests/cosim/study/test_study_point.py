@@ -10,11 +10,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cosim.dataset import load_dataset
-from cosim.programming import read_curve
-from cosim.stored_charge import gate_charge
+from cosim.files.dataset import load_dataset
 from cosim.study import run
 from cosim.study.point import FIGURES, PointTask, compute, finished
+from cosim.vmm.programming import read_curve
+from cosim.vmm.stored_charge import gate_charge
 from netlists.designfile import parse_design
 from tests.cosim.study.small_study import study_of
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from cosim.commands.parasitics import write_parasitics
 from cosim.errors import InputError
-from cosim.parasitics_command import write_parasitics
 from cosim.study.parameters import changed, require_effect, text_of, unit_of, value_of
 from cosim.study.points import points_of
 from cosim.study.studyfile import load_study

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netlists.extraction.fastcap import fastcap_columns
-from netlists.extraction.moments import moment_columns
+from netlists.extraction.field import Couplings
+from netlists.extraction.moments import panel_charges, terminal_charges
 from netlists.extraction.panels import Geometry, Panels, Resolution, make_panels
 from netlists.extraction.solids import Solid
 
@@ -50,7 +51,14 @@ def block() -> Geometry:
 def by_moments(geometry: Geometry, resolution: Resolution) -> tuple[Panels, Floats]:
     """All Maxwell capacitances in F, in closed form."""
     panels = make_panels(geometry, resolution)
-    return panels, moment_columns(panels, panels.terminals, geometry.permittivity, geometry.grounded_plane)
+    charges = panel_charges(panels, panels.terminals, geometry.permittivity, geometry.grounded_plane)
+    return panels, terminal_charges(panels, charges)
+
+
+def every_coupling(couplings: Couplings) -> tuple[Floats, Floats]:
+    """All couplings, each judged by itself, or by a small part of the driven terminal's own where it is smaller."""
+    sizes = np.abs(couplings.farad)
+    return couplings.farad, np.maximum(sizes, 0.005 * sizes.max(axis=0))
 
 
 def by_fastcap(geometry: Geometry, resolution: Resolution) -> tuple[Panels, Floats]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from geometries import BLOCK_TABLE, block, by_fastcap, by_moments, cube, solid
+from geometries import BLOCK_TABLE, block, by_fastcap, by_moments, cube, every_coupling, solid
 
 from netlists.errors import InputError
 from netlists.extraction import field
@@ -35,7 +35,7 @@ def test_agrees_with_the_closed_form_on_the_same_panels(plane: bool) -> None:
 
 def test_refinement_ends_within_the_tolerance() -> None:
     alone = Geometry((cube(1.0, 0.5),), 4.0, True)
-    found = solve_couplings(alone, ["A"], tolerance=0.01)
+    found = solve_couplings(alone, ["A"], every_coupling, 0.01, 900.0)
     assert 0 < found.change <= 0.01
     assert found.panels > len(make_panels(alone, RESOLUTIONS[0]))
     assert found.total("A") == pytest.approx(by_moments(alone, Resolution(0.6, edge=0.1))[1][0, 0], rel=0.01, abs=0)
@@ -44,13 +44,13 @@ def test_refinement_ends_within_the_tolerance() -> None:
 def test_no_convergence_names_change_and_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(field, "RESOLUTIONS", RESOLUTIONS[:2])
     with pytest.raises(InputError, match=r"still change by .* panels, more than 0\.0%: allow a larger"):
-        solve_couplings(Geometry((cube(1.0, 0.5),), 4.0, True), ["A"], tolerance=1e-9)
+        solve_couplings(Geometry((cube(1.0, 0.5),), 4.0, True), ["A"], every_coupling, 1e-9, 900.0)
 
 
 def test_too_many_panels_are_refused_before_they_are_solved(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(field, "MAX_PANELS", 10)
     with pytest.raises(InputError, match="too many: use the analytic mode"):
-        solve_couplings(PAIR, ["A"])
+        solve_couplings(PAIR, ["A"], every_coupling, 0.01, 900.0)
 
 
 @pytest.mark.parametrize(

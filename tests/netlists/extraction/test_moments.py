@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from netlists.errors import InputError
 from netlists.extraction import moments
 from netlists.extraction.field import couplings_of
-from netlists.extraction.moments import moment_columns, panel_charges, plane_charge
+from netlists.extraction.moments import panel_charges, plane_charge
 from netlists.extraction.panels import Geometry, Resolution, make_panels
 from netlists.stack import VACUUM_PERMITTIVITY
 
@@ -94,7 +94,7 @@ def test_too_many_panels_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(moments, "MAX_PANELS", 10)
     panels = make_panels(Geometry((cube(1.0, 0.5),), 4.0, True), COARSE)
     with pytest.raises(InputError, match="panels are more than 10: solve fewer cells"):
-        moment_columns(panels, ["A"], 4.0, True)
+        panel_charges(panels, ["A"], 4.0, True)
 
 
 def test_wrong_matrices_are_refused() -> None:

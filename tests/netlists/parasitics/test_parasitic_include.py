@@ -5,7 +5,7 @@ import pytest
 from extracted_network import SECTION, dspf, network
 from parasitic_designs import graph_of, imported
 
-from cosim.ngspice import run_deck
+from cosim.spice.ngspice import run_deck
 from netlists.elements import Capacitor, Resistor
 from netlists.graph import oriented
 from netlists.parasitics.write import parasitics_text

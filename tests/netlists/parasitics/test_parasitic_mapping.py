@@ -4,8 +4,8 @@ import pytest
 from extracted_network import SECTION, dspf, network
 from parasitic_designs import approx, elements, graph_of, imported
 
-from netlists.block import block_cards
 from netlists.check import check_graph
+from netlists.circuits.block import block_cards
 from netlists.designfile import load_design
 from netlists.errors import InputError
 from netlists.parasitics.uniform import lines_of

@@ -8,8 +8,8 @@ from surrogate.errors import InputError
 from surrogate.networks.build import build
 from surrogate.networks.lenet5 import lenet5
 from surrogate.networks.mlp import mlp
+from surrogate.networks.recipe import LeNet5Recipe, MlpRecipe, VggRecipe
 from surrogate.networks.vgg import vgg
-from surrogate.training.recipe import LeNet5Recipe, MlpRecipe, VggRecipe
 from surrogate.training.recipe_files import built_in_recipes, load_recipe
 
 SHAPES = {"digits": (64,), "mlp": (1, 14, 14), "lenet5": (1, 28, 28), "vgg": (3, 32, 32)}

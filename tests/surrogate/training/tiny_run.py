@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 
 from surrogate.data.images import DataSet, Images
-from surrogate.training.recipe import AdamW, Augmentation, OneCycle, Recipe, Sgd, TrainingRecipe, VggRecipe
+from surrogate.networks.recipe import VggRecipe
+from surrogate.training.recipe import AdamW, Augmentation, OneCycle, Recipe, Sgd, TrainingRecipe
 from surrogate.training.session import Observer
 from surrogate.training.software import train_software
 

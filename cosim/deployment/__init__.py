@@ -1,0 +1,1 @@
+"""A retrained network: its training over seeds, its file, and its sign-off in SPICE."""
