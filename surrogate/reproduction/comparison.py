@@ -130,7 +130,7 @@ class SeedRun:
         }  # fmt: skip
         where = folder / f"{name}-{digest(depends)[:8]}"
         split = held_out(self.data.train, self.plan.software.training.validation)
-        trainer = Trainer(twin, split, recipe, self.seed + RETRAINING_SEED, self.device)
+        trainer = Trainer(twin, split, recipe, self.seed + RETRAINING_SEED, self.device, teacher=software)
         spent = train_in(where, trainer, depends, self.observer)
         final = layout.twin(software, self.plan.testing)
         final.load_state_dict(trainer.best)

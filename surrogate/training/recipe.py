@@ -67,6 +67,14 @@ class Augmentation(Strict):
     shift: Annotated[int, Field(ge=0, le=16)] = 0
 
 
+class Distillation(Strict):
+    """Learning from what the network says that training starts from: ``share`` of the loss is the distance from its
+    classes' probabilities at ``temperature``, the rest is that of the labels (:mod:`surrogate.training.losses`)."""
+
+    temperature: Annotated[float, Field(gt=0, le=100)] = 2.0
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0
+
+
 class TrainingRecipe(Strict):
     """How any network is trained.
 
@@ -74,7 +82,7 @@ class TrainingRecipe(Strict):
     with 0 the last epoch is the best. ``weight_noise`` is the standard deviation of the relative Gaussian noise that
     every weight is given anew at each step (0: none). ``precision`` bfloat16 runs matrix products in it (autocast).
     ``epoch_images`` of the training images, drawn anew for each, make an epoch (None: all): for networks whose images
-    are dear.
+    are dear. ``distillation`` is for retraining, which has a network to learn from.
     """
 
     epochs: Annotated[int, Field(ge=1, le=10_000)]
@@ -84,6 +92,7 @@ class TrainingRecipe(Strict):
     optimiser: Annotated[Sgd | Adam | AdamW, Field(discriminator="kind")]
     schedule: Annotated[Constant | Cosine | OneCycle, Field(discriminator="kind")] = Cosine()
     label_smoothing: Share = 0.0
+    distillation: Distillation | None = None
     augmentation: Augmentation = Augmentation()
     weight_noise: Annotated[float, Field(ge=0, le=10)] = 0.0
     precision: Literal["float32", "bfloat16"] = "float32"

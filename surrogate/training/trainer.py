@@ -15,6 +15,7 @@ from surrogate.data.images import Images
 from surrogate.errors import InputError
 from surrogate.training.augmentation import augmented
 from surrogate.training.evaluation import accuracy_of
+from surrogate.training.losses import loss_of
 from surrogate.training.noise import Forward, as_it_is, with_weight_noise
 from surrogate.training.optimisers import make_optimiser, make_schedule
 from surrogate.training.recipe import Augmentation, TrainingRecipe
@@ -55,7 +56,8 @@ def held_out(images: Images, count: int) -> Split:
 
 class Trainer:
     """A network in training. It is changed in place; ``curve`` has one entry an epoch, ``best`` the weights of the
-    best one. Between two calls of :meth:`step` it may be left, and later go on from :meth:`state`."""
+    best one. Between two calls of :meth:`step` it may be left, and later go on from :meth:`state`. A recipe that
+    distils learns from ``teacher``."""
 
     def __init__(
         self,
@@ -65,7 +67,9 @@ class Trainer:
         seed: int,
         device: str = "cpu",
         forward: Forward | None = None,
+        teacher: nn.Module | None = None,
     ) -> None:
+        self._loss_of = loss_of(recipe, teacher.to(device) if teacher is not None else None)
         if split.train.pixels.ndim != 4 and recipe.augmentation != Augmentation():
             raise InputError(f"training.augmentation: {split.train.name} has flat images: leave it out")
         self.network = network.to(device)
@@ -117,8 +121,8 @@ class Trainer:
         self.optimiser.zero_grad()
         with self._precision():
             scores = self._forward(self.network, pixels, self._noise_generator)
-            loss = nn.functional.cross_entropy(scores.float(), labels, label_smoothing=recipe.label_smoothing)
-        loss.backward()  # type: ignore[no-untyped-call]
+            loss = self._loss_of(pixels, scores, labels)
+        loss.backward()
         self.optimiser.step()
         self.schedule.step()
         self._loss += loss.detach().double() * len(index)
