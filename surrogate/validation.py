@@ -47,6 +47,14 @@ def read_text(path: Path, what: str) -> str:
         raise InputError(f"{path}: no UTF-8 text at byte {error.start}: save it as UTF-8") from None
 
 
+def plain_number(text: str) -> float:
+    """As ``float``, but for ``1_000`` and foreign digits, which Python alone would take for a number. Raises
+    ``ValueError``."""
+    if "_" in text or not text.isascii():
+        raise ValueError(text)
+    return float(text)
+
+
 def _first_of(error: ValidationError, content: dict[Any, Any]) -> str:
     """Key, value and remedy of the first thing wrong in ``content``."""
     first = error.errors()[0]

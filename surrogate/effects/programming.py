@@ -69,6 +69,21 @@ class MeasuredError(OnCurrents):
         if any(b <= a for a, b in zip(self.currents, self.currents[1:], strict=False)):
             raise InputError("currents: not rising: sort the table by current, one row each")
 
+    def check(self, currents: CurrentRange, surrogate: Surrogate) -> None:
+        """See :class:`Effect`."""
+        if currents.high < self.currents[0] or currents.low > self.currents[-1]:
+            raise InputError(
+                f"currents {self.currents[0]:g} … {self.currents[-1]:g} A of the measured errors: beyond all of the "
+                f"cells', {currents.low:g} … {currents.high:g} A: measure there, or give both in A"
+            )
+        cells = torch.tensor([currents.low, *self.currents, currents.high], dtype=torch.float64)
+        sigma = float(self.deviation(cells.clamp(currents.low, currents.high)).amax())
+        if sigma >= currents.high - currents.low:
+            raise InputError(
+                f"sigmas up to {sigma:g} A: an error as large as the range of currents, {currents.low:g} … "
+                f"{currents.high:g} A: lower it or widen the range"
+            )
+
     def deviation(self, current: Tensor) -> Tensor:
         """Standard deviation A at ``current`` A."""
         x, y = (torch.tensor(v, dtype=torch.float64, device=current.device) for v in (self.currents, self.sigmas))

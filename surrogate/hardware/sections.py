@@ -91,7 +91,8 @@ class Proportional(Section):
 
 
 class Measured(Section):
-    """:class:`surrogate.effects.programming.MeasuredError`: standard deviations ``sigmas`` A at ``currents`` A."""
+    """:class:`surrogate.effects.programming.MeasuredError`: standard deviations ``sigmas`` A at ``currents`` A. In
+    files, ``table`` may name a CSV file that holds both (:mod:`surrogate.hardware.error_table`)."""
 
     kind: Literal["measured"]
     currents: Annotated[list[NotNegative], Field(min_length=2, max_length=1000)]
