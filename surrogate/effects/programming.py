@@ -116,15 +116,24 @@ class WriteVerify(OnCurrents):
         _share("tolerance", self.tolerance)
         if type(self.attempts) is not int or not 1 <= self.attempts <= 1000:
             raise InputError(f"attempts {self.attempts!r}: give a whole number from 1 to 1000")
-        if isinstance(self.error, IndependentError) and self.reached(self.error.sigma) < LEAST_REACHED:
-            raise InputError(
-                f"tolerance {self.tolerance:g}: below the error {self.error.sigma:g} so far that {self.attempts} "
-                f"attempts bring only {self.reached(self.error.sigma):.0%} of cells within it: raise one of them"
-            )
+        if not isinstance(self.error, MeasuredError):
+            self._require_reached(self.error.sigma)
 
     def check(self, currents: CurrentRange, surrogate: Surrogate) -> None:
         """See :class:`Effect`."""
         self.error.check(currents, surrogate)
+        if isinstance(self.error, MeasuredError):
+            largest = torch.tensor([currents.high], dtype=torch.float64)
+            self._require_reached(float(self.error.deviation(largest)) / currents.high)
+
+    def _require_reached(self, sigma: float) -> None:
+        """Raise :class:`InputError` where cells of the largest current, whose error is ``sigma`` of it, mostly stay
+        beyond the tolerance."""
+        if self.reached(sigma) < LEAST_REACHED:
+            raise InputError(
+                f"tolerance {self.tolerance:g}: below the error {sigma:.3g} so far that {self.attempts} "
+                f"attempts bring only {self.reached(sigma):.0%} of cells within it: raise one of them"
+            )
 
     def reached(self, sigma: float) -> float:
         """Share of cells that come within the tolerance where the error is ``sigma`` of the largest current."""
