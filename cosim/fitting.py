@@ -82,16 +82,22 @@ def fit_dataset(data: DataSet) -> Surrogate:
     )
 
 
+def require_surrogate(design: Design, origin: str) -> None:
+    """Raise :class:`InputError` where no surrogate describes arrays of ``design``; ``origin`` names it."""
+    cell = design.cell
+    if isinstance(cell, ResistiveCell) and cell.sinh_voltage is not None and design.array.idle == "clamped":
+        raise InputError(
+            f"{origin}: cell.sinh_voltage {cell.sinh_voltage:g} V with array.idle: clamped has no surrogate (idle "
+            "cells conduct, and no longer in proportion): set idle: disconnected or remove sinh_voltage"
+        )
+
+
 def _resistive(design: Design, slots: SlotData, totals: ChargeData) -> tuple[str, ProgrammedFit]:
     """Kind of engine and fit for an array of resistive cells."""
     assert isinstance(design.cell, ResistiveCell)
     if design.array.idle == "disconnected":
         return SwitchedEngine.kind, fit_switched(slots, totals, design.read.voltage, design.read.t_max)
-    if design.cell.sinh_voltage is not None:
-        raise InputError(
-            "data set: cell.sinh_voltage with array.idle: clamped has no surrogate (idle cells conduct, and no longer "
-            "in proportion): disconnect idle cells or remove sinh_voltage"
-        )
+    require_surrogate(design, "data set")
     return LinearEngine.kind, fit_linear(slots, design.read.voltage)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cosim.errors import InputError
+from cosim.fitting import require_surrogate
 from cosim.pipeline import require_pairs
 from cosim.study.parameters import (
     Source,
@@ -78,6 +79,7 @@ def points_of(study: Study, path: Path) -> Points:
             design = changed(base, given, folder)
             if study.network.seeds or study.campaign.network:
                 require_pairs(design)
+            require_surrogate(design, design.name)
             _require_layout(design, study.extraction, folder)
         points.append(Point(name, design, given))
     _refuse_twins(points, path)
