@@ -15,7 +15,7 @@ from cosim.provenance import Provenance, of_dataset
 from netlists.design import Design, ResistiveCell
 from netlists.designfile import parse_design
 from surrogate.calibration import calibrated_covariance
-from surrogate.engine import LinearEngine, MosEngine, SwitchedEngine
+from surrogate.engine import ClampedEngine, LinearEngine, MosEngine, SwitchedEngine
 from surrogate.fit_linear import STATES, fit_linear
 from surrogate.fit_measured import fit_measured
 from surrogate.fit_programmed import ChargeData, Lines, ProgrammedFit, SlotData, fit_programmed
@@ -82,22 +82,13 @@ def fit_dataset(data: DataSet) -> Surrogate:
     )
 
 
-def require_surrogate(design: Design, origin: str) -> None:
-    """Raise :class:`InputError` where no surrogate describes arrays of ``design``; ``origin`` names it."""
-    cell = design.cell
-    if isinstance(cell, ResistiveCell) and cell.sinh_voltage is not None and design.array.idle == "clamped":
-        raise InputError(
-            f"{origin}: cell.sinh_voltage {cell.sinh_voltage:g} V with array.idle: clamped has no surrogate (idle "
-            "cells conduct, and no longer in proportion): set idle: disconnected or remove sinh_voltage"
-        )
-
-
 def _resistive(design: Design, slots: SlotData, totals: ChargeData) -> tuple[str, ProgrammedFit]:
     """Kind of engine and fit for an array of resistive cells."""
     assert isinstance(design.cell, ResistiveCell)
-    if design.array.idle == "disconnected":
-        return SwitchedEngine.kind, fit_switched(slots, totals, design.read.voltage, design.read.t_max)
-    require_surrogate(design, "data set")
+    disconnected = design.array.idle == "disconnected"
+    if disconnected or design.cell.sinh_voltage is not None:
+        kind = SwitchedEngine if disconnected else ClampedEngine
+        return kind.kind, fit_switched(slots, totals, design.read.voltage, design.read.t_max, kind)
     return LinearEngine.kind, fit_linear(slots, design.read.voltage)
 
 

@@ -19,7 +19,7 @@ from cosim.campaign import write_campaign
 from cosim.dataset import DataSet, load_dataset
 from cosim.deployment import NETWORK, NETWORK_REPORT, retrain_into, sign_off_into
 from cosim.errors import InputError
-from cosim.fitting import fit_dataset, require_surrogate
+from cosim.fitting import fit_dataset
 from cosim.folders import write_json
 from cosim.lock import locked
 from cosim.networks import tile_settings
@@ -88,7 +88,6 @@ def run(job: Job, stages: Stages) -> dict[str, Any]:
     """
     engine = find_ngspice(job.monolithic)
     require_pairs(job.design)
-    require_surrogate(job.design, job.design.name)
     job.folder.mkdir(parents=True, exist_ok=True)
     with locked(job.folder / "run.lock"):
         _claim(job.folder, job.design)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from cosim.errors import InputError
-from cosim.fitting import require_surrogate
 from cosim.pipeline import require_pairs
 from cosim.study.parameters import (
     Source,
@@ -79,7 +78,6 @@ def points_of(study: Study, path: Path) -> Points:
             design = changed(base, given, folder)
             if study.network.seeds or study.campaign.network:
                 require_pairs(design)
-            require_surrogate(design, design.name)
             _require_layout(design, study.extraction, folder)
         points.append(Point(name, design, given))
     _refuse_twins(points, path)

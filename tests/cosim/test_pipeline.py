@@ -43,15 +43,6 @@ def test_a_folder_belongs_to_one_design(tmp_path: Path) -> None:
         run(Job(small(), tmp_path), quiet())
 
 
-def test_cells_that_no_surrogate_describes_are_refused_before_anything_is_simulated(tmp_path: Path) -> None:
-    from netlists.design import ResistiveCell
-
-    bent = small().model_copy(update={"cell": ResistiveCell(kind="resistive", sinh_voltage="0.25 V")})
-    with pytest.raises(InputError, match=r"cell\.sinh_voltage 0\.25 V with array\.idle: clamped has no surrogate"):
-        run(Job(bent, tmp_path / "run"), quiet())
-    assert not (tmp_path / "run").exists()
-
-
 @pytest.mark.long
 def test_whole_job_on_resistive_cells(tmp_path: Path) -> None:
     from netlists.design import ResistiveCell
