@@ -120,21 +120,39 @@ class SwitchedEngine(Engine):
 
     kind = "switched"
     names = tuple((name, ()) for name in switched.NAMES)
-    effects = switched.EFFECTS
+    effects: ClassVar[tuple[str, ...]] = switched.EFFECTS
+
+    @property
+    def cells(self) -> switched.Shared:
+        """The parameters by name."""
+        return switched.shared_of(self.shared)
 
     def charges(self, duration: Tensor, state: Tensor, without: tuple[str, ...] = ()) -> Tensor:
         """See :class:`Engine`."""
-        return reference.charges(switched.without(switched.shared_of(self.shared), *without), state, duration)
+        return reference.charges(switched.without(self.cells, *without), state, duration)
 
     def one_hot_currents(self, state: Tensor) -> Tensor:
         """See :class:`Engine`."""
-        return reference.one_hot_currents(switched.shared_of(self.shared), state)
+        return reference.one_hot_currents(self.cells, state)
 
     def tile_engine(
         self, rows: int, low: float, high: float, typical: Tensor, accuracy: Accuracy | None = None
     ) -> TileEngine:
         """See :class:`Engine`; any size, any conductance, at one accuracy."""
-        return SwitchedTiles(switched.shared_of(self.shared))
+        return SwitchedTiles(self.cells)
+
+
+class ClampedEngine(SwitchedEngine):
+    """Nonlinear resistive cells whose idle rows are clamped: they stay connected."""
+
+    kind = "clamped"
+    names = tuple((name, ()) for name in switched.CLAMPED_NAMES)
+    effects = tuple(effect for effect in switched.EFFECTS if effect != "access")
+
+    @property
+    def cells(self) -> switched.Shared:
+        """See :class:`SwitchedEngine`."""
+        return switched.clamped_of(self.shared)
 
 
 class LinearTiles:
@@ -165,5 +183,7 @@ class LinearTiles:
         return torch.cat([recomputed(of_part, part, weight) for part in image.split(each)])
 
 
-ENGINES: dict[str, type[Engine]] = {engine.kind: engine for engine in (MosEngine, LinearEngine, SwitchedEngine)}
+ENGINES: dict[str, type[Engine]] = {
+    engine.kind: engine for engine in (MosEngine, LinearEngine, SwitchedEngine, ClampedEngine)
+}
 """Engines by the kind that a surrogate's file names."""

@@ -13,7 +13,7 @@ from surrogate.errors import InputError
 from surrogate.fast.curve import Curve, tabulated
 from surrogate.model import array_edge
 from surrogate.surrogate import Surrogate
-from surrogate.switched.cell import shared_of, state_for
+from surrogate.switched.cell import Shared, state_for
 
 TABLE_POINTS = 2001
 
@@ -129,8 +129,8 @@ class Accessed:
 
     least = 0.0
 
-    def __init__(self, surrogate: Surrogate) -> None:
-        self.scale, self.shared = surrogate.current_scale, shared_of(surrogate.shared)
+    def __init__(self, cells: Shared, current_scale: float) -> None:
+        self.scale, self.shared = current_scale, cells
 
     def __call__(self, current: Tensor) -> Tensor:
         """States of target ``current`` A."""
@@ -145,7 +145,7 @@ def inverse_curve(surrogate: Surrogate, currents: CurrentRange, rows: int) -> In
     if isinstance(surrogate.engine, LinearEngine):
         return Proportional(surrogate)
     if isinstance(surrogate.engine, SwitchedEngine):
-        return Accessed(surrogate)
+        return Accessed(surrogate.engine.cells, surrogate.current_scale)
     return InverseCurve(surrogate, currents, rows)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from surrogate.errors import InputError
 
@@ -47,10 +48,20 @@ def read_text(path: Path, what: str) -> str:
         raise InputError(f"{path}: no UTF-8 text at byte {error.start}: save it as UTF-8") from None
 
 
+def plain_number(text: str) -> float:
+    """As ``float``, but for ``1_000`` and foreign digits, which Python alone would take for a number. Raises
+    ``ValueError``."""
+    if "_" in text or not text.isascii():
+        raise ValueError(text)
+    return float(text)
+
+
 def _first_of(error: ValidationError, content: dict[Any, Any]) -> str:
     """Key, value and remedy of the first thing wrong in ``content``."""
     first = error.errors()[0]
     key = _key(content, first["loc"])
+    if first["type"] == "union_tag_not_found":
+        return f"{'.'.join([*key, first['ctx']['discriminator'].strip(chr(39))])}: missing: add it"
     if first["type"] == "missing":
         return f"{'.'.join([*key, str(first['loc'][-1])])}: missing: add it"
     if first["type"] == "extra_forbidden":
@@ -58,7 +69,16 @@ def _first_of(error: ValidationError, content: dict[Any, Any]) -> str:
     if first["type"] == "value_error":
         return f"{'.'.join(key)}{': ' if key else ''}{first['ctx']['error']}"
     shown = f" {first['input']!r:.40}" if not isinstance(first["input"], dict) else ""
-    return f"{'.'.join(key) or 'recipe'}{shown}: {' '.join(first['msg'].split())}: change it"
+    return f"{'.'.join(key) or 'recipe'}{shown}: {_message(first)}: change it"
+
+
+def _message(first: ErrorDetails) -> str:
+    """What pydantic says, but 1e-18 for 0.000000000000000001."""
+    message = " ".join(first["msg"].split())
+    for name, value in first.get("ctx", {}).items():
+        if name in ("ge", "gt", "le", "lt") and isinstance(value, float):
+            message = f"{message.rpartition(' ')[0]} {value:g}"
+    return message
 
 
 def _key(content: Any, location: tuple[int | str, ...]) -> list[str]:

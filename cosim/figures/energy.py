@@ -19,7 +19,8 @@ _ROLES = (
 
 
 def energy_figure(data: DataSet, design: Design) -> Markup:
-    """Energy of every simulated VMM over the charge that it delivered, and what goes beyond that charge's own."""
+    """Energy of every simulated VMM over the charge that it delivered, and by what it differs from
+    that charge's own."""
     charge = np.abs(data.charge).sum(axis=1)
     pulses = (data.duration > 0).sum(axis=1)
     lines = data.energy - design.read.voltage * charge
@@ -45,6 +46,6 @@ def energy_figure(data: DataSet, design: Design) -> Markup:
         left.set_title("Energy follows the charge …")
         right.set_xlabel("pulses in the VMM")
         right.set_ylabel("energy less voltage × charge (fJ)")
-        right.set_title("… and the rest charges the lines")
+        right.set_title("… and edges and lines make up the rest")
         figure.legend(loc="outside lower center", ncols=3)
         return svg(figure, "energy", "Energy of every simulated VMM against its charge and its number of pulses")

@@ -16,7 +16,8 @@ SHOWN_ROWS = 32
 
 
 def waveform_figure(waves: Waveforms) -> Markup:
-    """Word-line pulses, floating-gate voltages and bit-line currents over a common time axis; slots shaded."""
+    """Word-line pulses, voltages of floating gates where there are any, and bit-line currents over a common time axis;
+    slots shaded."""
     us = waves.time * 1e6
     with drawing(7.4 if len(waves.gate) else 5.6) as figure:
         ratios = [2.1, 1.6, 1.6] if len(waves.gate) else [2.1, 1.6]
@@ -29,7 +30,8 @@ def waveform_figure(waves: Waveforms) -> Markup:
         _currents(panels[-1], us, waves)
         panels[-1].set_xlabel("time (µs)")
         panels[-1].set_xlim(us[0], us[-1])
-        return svg(figure, "waves", "Word-line pulses, floating-gate voltages and bit-line currents of one VMM")
+        gates = ", floating-gate voltages" if len(waves.gate) else ""
+        return svg(figure, "waves", f"Word-line pulses{gates} and bit-line currents of one VMM")
 
 
 def _shade_slots(axes: Axes, waves: Waveforms) -> None:
@@ -56,7 +58,8 @@ def _lanes(axes: Axes, us: np.ndarray, waves: Waveforms) -> None:
     axes.set_ylim(-rows + 0.75, 1.0)
     axes.set_ylabel("row")
     ends = [float(idle[0, 0]), float(waves.driver.flat[np.abs(waves.driver - idle).argmax()])]
-    axes.set_title(f"Word lines: raised where active ({ends[0]:g} V idle, {ends[1]:g} V active)")
+    lines = "Word lines" if rows == len(waves.driver) else f"The first {rows} word lines"
+    axes.set_title(f"{lines}: raised where active ({ends[0]:g} V idle, {ends[1]:g} V active)")
 
 
 def _gates(axes: Axes, us: np.ndarray, waves: Waveforms) -> None:

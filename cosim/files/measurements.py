@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from cosim.errors import InputError
 from surrogate.atomic import replacing
+from surrogate.validation import plain_number
 
 MAX_BYTES = 2_000_000_000
 MAX_LINE_BYTES = 1_000_000
@@ -136,7 +137,7 @@ def _numbers(row: list[str], header: list[str], path: Path, line: int) -> list[f
     values = []
     for name, text in zip(header, row, strict=True):
         try:
-            value = _number(text)
+            value = plain_number(text)
         except ValueError:
             shown = reprlib.repr(text.strip())
             raise InputError(f"{path}:{line}: {name}: {shown} is no number: correct it") from None
@@ -151,10 +152,3 @@ def _numbers(row: list[str], header: list[str], path: Path, line: int) -> list[f
             )
         values.append(value)
     return values
-
-
-def _number(text: str) -> float:
-    """As ``float``, but for ``1_000`` and foreign digits, which Python alone would take for a number."""
-    if "_" in text or not text.isascii():
-        raise ValueError(text)
-    return float(text)

@@ -14,7 +14,7 @@ from cosim.files.measurements import Measurements
 from cosim.files.provenance import Provenance, of_dataset
 from netlists.design import Design, ResistiveCell
 from netlists.designfile import parse_design
-from surrogate.engine import LinearEngine, MosEngine, SwitchedEngine
+from surrogate.engine import ClampedEngine, LinearEngine, MosEngine, SwitchedEngine
 from surrogate.fitting.calibration import calibrated_covariance
 from surrogate.fitting.linear import STATES, fit_linear
 from surrogate.fitting.measured import fit_measured
@@ -85,13 +85,10 @@ def fit_dataset(data: DataSet) -> Surrogate:
 def _resistive(design: Design, slots: SlotData, totals: ChargeData) -> tuple[str, ProgrammedFit]:
     """Kind of engine and fit for an array of resistive cells."""
     assert isinstance(design.cell, ResistiveCell)
-    if design.array.idle == "disconnected":
-        return SwitchedEngine.kind, fit_switched(slots, totals, design.read.voltage, design.read.t_max)
-    if design.cell.sinh_voltage is not None:
-        raise InputError(
-            "data set: cell.sinh_voltage with array.idle: clamped has no surrogate (idle cells conduct, and no longer "
-            "in proportion): disconnect idle cells or remove sinh_voltage"
-        )
+    disconnected = design.array.idle == "disconnected"
+    if disconnected or design.cell.sinh_voltage is not None:
+        kind = SwitchedEngine if disconnected else ClampedEngine
+        return kind.kind, fit_switched(slots, totals, design.read.voltage, design.read.t_max, kind)
     return LinearEngine.kind, fit_linear(slots, design.read.voltage)
 
 

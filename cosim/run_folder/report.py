@@ -17,6 +17,7 @@ from markupsafe import Markup
 from cosim.errors import InputError
 from cosim.figures.agreement import Prediction, agreement_figure
 from cosim.figures.budget import budget_figure
+from cosim.figures.crosspoint import crosspoint_figure
 from cosim.figures.energy import energy_figure
 from cosim.figures.kernel import kernel_figure
 from cosim.figures.layout import layout_figure
@@ -25,7 +26,7 @@ from cosim.figures.waves import waveform_figure
 from cosim.files.dataset import DataSet, load_dataset
 from cosim.files.provenance import surrogate_hash
 from cosim.vmm.waveforms import Waveforms, load_waveforms
-from netlists.design import Design, MosCell
+from netlists.design import Design, ResistiveCell
 from netlists.designfile import parse_design
 from netlists.quantity import DECIBEL
 from surrogate.atomic import replacing
@@ -184,6 +185,7 @@ def render(run: Run) -> str:
         return environment.get_template("report.html.j2").render(
             run=run,
             design=run.design,
+            resistive=isinstance(run.design.cell, ResistiveCell),
             figures=figures,
             full_ser_db=surrogate.ser_db,
             cells=run.design.array.rows * run.design.array.columns,
@@ -221,17 +223,18 @@ def predictions(run: Run) -> tuple[Prediction, Prediction | None]:
 
 
 def _figures(run: Run, surrogate: Prediction, ideal: Prediction | None) -> dict[str, Markup]:
+    design, cell = run.design, run.design.cell
     figures = {
-        "layout": layout_figure(run.design),
+        "layout": crosspoint_figure(design, cell) if isinstance(cell, ResistiveCell) else layout_figure(design),
         "agreement": agreement_figure(surrogate, ideal),
         "budget": budget_figure(_budget(run.validation["budget"]), surrogate.ser_db, run.validation["levels"]["ser"]),
-        "energy": energy_figure(run.data, run.design),
+        "energy": energy_figure(run.data, design),
     }
     if run.network is not None:
         figures["curves"] = curves_figure(run.network["seeds"])
         figures["accuracy"] = accuracy_figure(run.network["seeds"])
-    if isinstance(run.design.cell, MosCell):
-        figures["kernel"] = kernel_figure(run.surrogate, run.design)
+    if not isinstance(cell, ResistiveCell):
+        figures["kernel"] = kernel_figure(run.surrogate, design)
     if run.waveforms is not None:
         figures["waves"] = waveform_figure(run.waveforms)
     return figures
@@ -264,6 +267,7 @@ def _provenance(run: Run) -> list[tuple[str, str]]:
     options = json.loads(data.options)
     flags = ", ".join(key if value is None else f"{key} = {value}" for key, value in sorted(options.items()))
     attempts = int((data.attempt > 0).sum())
+    returned = ("largest return error of a floating gate", si(float(data.floating_gate_return.max()), "V"))
     return [
         ("design", f"{run.design.name}, SHA-256 {data.design_hash}"),
         ("data set", f"SHA-256 {data.hash}"),
@@ -274,7 +278,7 @@ def _provenance(run: Run) -> list[tuple[str, str]]:
         ("simulator options", flags),
         ("runs", f"{len(data)} transients ({', '.join(f'{len(data.runs(r))} {r}' for r in dict.fromkeys(data.role))}), "
                  f"{len(data.slot_sample)} slots; {attempts} needed tighter or looser options"),
-        ("largest return error of a floating gate", si(float(data.floating_gate_return.max()), "V")),
+        *(() if isinstance(run.design.cell, ResistiveCell) else (returned,)),
         ("fit", f"{fitted.get('fit_runs', '–')} runs, {fitted.get('fit_slots', '–')} slots, "
                 f"{fitted.get('fit_iterations', '–')} iterations, relative residual "
                 f"{percent(fitted.get('fit_relative_residual'), 2)}"),

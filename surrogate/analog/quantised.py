@@ -27,9 +27,17 @@ class QuantisedLayer(nn.Module):
         self.register_buffer("span", analog.weight_span().detach().clone())
         self.register_buffer("input_range", analog.input_range.detach().clone())
 
+    @property
+    def weight(self) -> Tensor:
+        """The layer's weight before it is clipped and rounded: its parameter, or, while ``torch.func.functional_call``
+        puts another tensor in its place, that one."""
+        weight = self.layer.weight  # get_parameter refuses whatever is no parameter
+        assert isinstance(weight, Tensor)
+        return weight
+
     def kept(self) -> Tensor:
         """The weight as it counts."""
-        weight, bits = self.layer.get_parameter("weight"), self.settings.weights.bits
+        weight, bits = self.weight, self.settings.weights.bits
         clipped = torch.maximum(torch.minimum(weight, self.span), -self.span)
         return clipped if bits is None else self.span * kept(clipped / self.span, bits)
 

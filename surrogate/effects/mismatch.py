@@ -26,14 +26,20 @@ class ThresholdMismatch(OnStates):
 
     def check(self, currents: CurrentRange, surrogate: Surrogate) -> None:
         """See :class:`Effect`."""
-        floating_gates(surrogate, "ThresholdMismatch")
+        state_map, domain = floating_gates(surrogate, "threshold_mismatch"), surrogate.domain
+        ends = state_map.inverse(torch.tensor([domain.state_min, domain.state_max], dtype=torch.float64))
+        swing = abs(float(ends[1] - ends[0]))
+        if self.sigma >= swing:
+            raise InputError(
+                f"threshold_mismatch {self.sigma:g} V: as much as the range of stored voltages, {swing:.3g} V: lower it"
+            )
 
     def apply(self, state: Tensor, surrogate: Surrogate, generator: Generator | None) -> Tensor:
         """See :class:`OnStates`."""
         if not self.sigma:
             return state
         volts = self.sigma * normal(state, generator)
-        return state - slope(floating_gates(surrogate, "ThresholdMismatch"), state) * volts
+        return state - slope(floating_gates(surrogate, "threshold_mismatch"), state) * volts
 
 
 def floating_gates(surrogate: Surrogate, effect: str) -> StateMap:

@@ -8,6 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from surrogate.effects.effect import OnCharges, OnCurrents, Read, normal
+from surrogate.effects.telegraph import telegraph_charges
 from surrogate.errors import InputError
 from surrogate.mapping import CurrentRange
 from surrogate.noise import CellNoise
@@ -19,8 +20,10 @@ class ReadNoise(OnCharges):
     """Noise of charges, drawn anew for every VMM: of white noise all, of 1/f and telegraph noise what differs between
     pulses within ``run`` s, the time that the VMMs of one call take; with ``run`` None all of them, too.
 
-    Normal, with the variance of :class:`~surrogate.noise.CellNoise` for the widths and currents of the cells of each
-    column. Of signed inputs in two phases a row is active in one phase only, so that phases share no cell's noise.
+    Its variance is that of :class:`~surrogate.noise.CellNoise` for the widths and currents of the cells of each column.
+    White and 1/f noise are normal; telegraph noise is where many cells add up, else each cell's trap is drawn
+    (:func:`~surrogate.effects.telegraph.telegraph_charges`). Of signed inputs in two phases a row is active in one
+    phase only, so that phases share no cell's noise.
     """
 
     noise: CellNoise
@@ -42,7 +45,9 @@ class ReadNoise(OnCharges):
 
     def apply(self, charge: Tensor, read: Read, generator: Generator | None) -> Tensor:
         """See :class:`OnCharges`."""
-        terms = self.noise.terms()
+        if self.noise.telegraph is not None and self.noise.telegraph.amplitude:
+            charge = charge + telegraph_charges(self.noise.telegraph, read, self.run, generator).to(charge)
+        terms = self.noise.normal.terms()
         if not terms:
             return charge
         seconds, current = read.width * read.time_scale, read.current.double()
@@ -62,8 +67,8 @@ class ReadNoise(OnCharges):
 @dataclass(frozen=True)
 class SlowNoise(OnCurrents):
     """What 1/f and telegraph noise have changed of every cell's current since the calibration and all pulses of a run
-    of ``run`` s share; with :class:`ReadNoise` of the same run it makes up the whole. Drawn once for a chip that is
-    deployed, else anew at every call."""
+    of ``run`` s share, of telegraph noise the run's mean level; with :class:`ReadNoise` of the same run it makes up the
+    whole. Drawn once for a chip that is deployed, else anew at every call."""
 
     noise: CellNoise
     run: float
@@ -73,13 +78,17 @@ class SlowNoise(OnCurrents):
 
     def apply(self, current: Tensor, largest: float, generator: Generator | None) -> Tensor:
         """See :class:`OnCurrents`."""
+        own, trap = current, self.noise.telegraph
+        if trap is not None and trap.amplitude:
+            share = trap.drawn_share(torch.full_like(own, self.run, dtype=torch.float64), generator)
+            current = current + own * (trap.amplitude * share).to(own)
         variance = torch.zeros((), dtype=torch.float64)
-        for term in self.noise.terms():
+        for term in self.noise.normal.terms():
             if term.slow:
-                variance = variance + term.of_current(current.double()) * term.common(self.run)
+                variance = variance + term.of_current(own.double()) * term.common(self.run)
         if not bool((variance > 0).any()):
             return current
-        return current + variance.sqrt().to(current) * normal(current, generator)
+        return current + variance.sqrt().to(own) * normal(own, generator)
 
 
 def _checked_run(noise: CellNoise, run: float | None) -> None:

@@ -69,6 +69,21 @@ class MeasuredError(OnCurrents):
         if any(b <= a for a, b in zip(self.currents, self.currents[1:], strict=False)):
             raise InputError("currents: not rising: sort the table by current, one row each")
 
+    def check(self, currents: CurrentRange, surrogate: Surrogate) -> None:
+        """See :class:`Effect`."""
+        if currents.high < self.currents[0] or currents.low > self.currents[-1]:
+            raise InputError(
+                f"currents {self.currents[0]:g} … {self.currents[-1]:g} A of the measured errors: beyond all of the "
+                f"cells', {currents.low:g} … {currents.high:g} A: measure there, or give both in A"
+            )
+        cells = torch.tensor([currents.low, *self.currents, currents.high], dtype=torch.float64)
+        sigma = float(self.deviation(cells.clamp(currents.low, currents.high)).amax())
+        if sigma >= currents.high - currents.low:
+            raise InputError(
+                f"sigmas up to {sigma:g} A: an error as large as the range of currents, {currents.low:g} … "
+                f"{currents.high:g} A: lower it or widen the range"
+            )
+
     def deviation(self, current: Tensor) -> Tensor:
         """Standard deviation A at ``current`` A."""
         x, y = (torch.tensor(v, dtype=torch.float64, device=current.device) for v in (self.currents, self.sigmas))
@@ -101,15 +116,24 @@ class WriteVerify(OnCurrents):
         _share("tolerance", self.tolerance)
         if type(self.attempts) is not int or not 1 <= self.attempts <= 1000:
             raise InputError(f"attempts {self.attempts!r}: give a whole number from 1 to 1000")
-        if isinstance(self.error, IndependentError) and self.reached(self.error.sigma) < LEAST_REACHED:
-            raise InputError(
-                f"tolerance {self.tolerance:g}: below the error {self.error.sigma:g} so far that {self.attempts} "
-                f"attempts bring only {self.reached(self.error.sigma):.0%} of cells within it: raise one of them"
-            )
+        if not isinstance(self.error, MeasuredError):
+            self._require_reached(self.error.sigma)
 
     def check(self, currents: CurrentRange, surrogate: Surrogate) -> None:
         """See :class:`Effect`."""
         self.error.check(currents, surrogate)
+        if isinstance(self.error, MeasuredError):
+            largest = torch.tensor([currents.high], dtype=torch.float64)
+            self._require_reached(float(self.error.deviation(largest)) / currents.high)
+
+    def _require_reached(self, sigma: float) -> None:
+        """Raise :class:`InputError` where cells of the largest current, whose error is ``sigma`` of it, mostly stay
+        beyond the tolerance."""
+        if self.reached(sigma) < LEAST_REACHED:
+            raise InputError(
+                f"tolerance {self.tolerance:g}: below the error {sigma:.3g} so far that {self.attempts} "
+                f"attempts bring only {self.reached(sigma):.0%} of cells within it: raise one of them"
+            )
 
     def reached(self, sigma: float) -> float:
         """Share of cells that come within the tolerance where the error is ``sigma`` of the largest current."""

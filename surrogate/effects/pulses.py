@@ -25,7 +25,7 @@ class PulseJitter(OnWidths):
     def check(self, currents: CurrentRange, surrogate: Surrogate) -> None:
         """See :class:`Effect`."""
         if self.sigma >= surrogate.time_scale:
-            raise InputError(f"sigma {self.sigma:g} s: as long as the longest pulse, {surrogate.time_scale:g} s: "
+            raise InputError(f"jitter {self.sigma:g} s: as long as the longest pulse, {surrogate.time_scale:g} s: "
                              "lower it")  # fmt: skip
 
     def apply(self, width: Tensor, time_scale: float, generator: Generator | None) -> Tensor:
@@ -48,7 +48,7 @@ class PulseOffset(OnWidths):
     def check(self, currents: CurrentRange, surrogate: Surrogate) -> None:
         """See :class:`Effect`."""
         if abs(self.seconds) >= surrogate.time_scale:
-            raise InputError(f"seconds {self.seconds:g}: as long as the longest pulse, {surrogate.time_scale:g} s: "
+            raise InputError(f"offset {self.seconds:g} s: as long as the longest pulse, {surrogate.time_scale:g} s: "
                              "lower it")  # fmt: skip
 
     def apply(self, width: Tensor, time_scale: float, generator: Generator | None) -> Tensor:

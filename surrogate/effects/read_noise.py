@@ -9,6 +9,8 @@ from torch import Generator, Tensor
 
 from surrogate.effects.effect import OnCharges, Read, normal, not_negative
 from surrogate.errors import InputError
+from surrogate.mapping import CurrentRange
+from surrogate.surrogate import Surrogate
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,15 @@ class CellReadNoise(OnCharges):
         not_negative("flicker", self.flicker)
         if not 0 < self.at < float("inf"):
             raise InputError(f"at {self.at!r}: give the pulse width of white in s, above 0")
+
+    def check(self, currents: CurrentRange, surrogate: Surrogate) -> None:
+        """See :class:`Effect`."""
+        share = (self.white**2 * self.at / surrogate.time_scale + self.flicker**2) ** 0.5
+        if share * currents.high >= currents.high - currents.low:
+            raise InputError(
+                f"noise.read_noise: {share:.3g} of a cell's current in the longest pulse, as much as the range of "
+                f"currents, {currents.low:g} … {currents.high:g} A: lower it or widen the range"
+            )
 
     def apply(self, charge: Tensor, read: Read, generator: Generator | None) -> Tensor:
         """See :class:`OnCharges`."""

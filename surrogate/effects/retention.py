@@ -51,13 +51,13 @@ class ChargeLoss(OnStates):
 
     def check(self, currents: CurrentRange, surrogate: Surrogate) -> None:
         """See :class:`Effect`."""
-        floating_gates(surrogate, "ChargeLoss")
+        floating_gates(surrogate, "charge_loss")
 
     def apply(self, state: Tensor, surrogate: Surrogate, generator: Generator | None) -> Tensor:
         """See :class:`OnStates`."""
         if not self.time:
             return state
-        state_map = floating_gates(surrogate, "ChargeLoss")
+        state_map = floating_gates(surrogate, "charge_loss")
         volts = state_map.inverse(state.detach().double())
         left = state_map(self.neutral + self.remaining * (volts - self.neutral))
         return state + (left.to(state) - state.detach())
@@ -79,6 +79,17 @@ class Drift(OnCurrents):
             not_negative(name, getattr(self, name), unit)
         if not self.first > 0:
             raise InputError("first 0: give the seconds after which cells were read")
+
+    def check(self, currents: CurrentRange, surrogate: Surrogate) -> None:
+        """See :class:`Effect`."""
+        decades = math.log1p(self.time / self.first) / math.log(10)
+        whole = math.log10(currents.high / currents.low)
+        for name, value in (("exponent", self.exponent), ("sigma", self.sigma)):
+            if value * decades >= whole:
+                raise InputError(
+                    f"drift.{name} {value:g}: {value * decades:.3g} decades of current in {self.time:g} s, as much as "
+                    f"the range of currents, {currents.low:g} … {currents.high:g} A: lower it or widen the range"
+                )
 
     def apply(self, current: Tensor, largest: float, generator: Generator | None) -> Tensor:
         """See :class:`OnCurrents`."""

@@ -1,22 +1,23 @@
-"""Fit of an array with disconnected idle cells to SPICE campaigns, where every conductance is known."""
+"""Fit of an array with instantaneous drops to SPICE campaigns, where every conductance is known."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from surrogate.engine import SwitchedEngine
 from surrogate.fitting.common import relative_weight
 from surrogate.fitting.least_squares import Linearisation, Problem, Unknowns, minimise
 from surrogate.fitting.programmed import ChargeData, ProgrammedFit, SlotData
 from surrogate.model import Precision
 from surrogate.state_map import MAP_TERMS, StateMap
-from surrogate.switched.cell import shared_of
 from surrogate.switched.reference import charge_parts, pattern_currents
 from surrogate.threads import one_thread_each
 
-WIDTHS = (5.0, 5.0, 5.0, 5.0, 5.0, 10.0)
+LOG_WIDTH, BEND_WIDTH = 5.0, 10.0
 """Prior widths of the logarithms of the resistances and of the bend: what data do not show stays near the start."""
 
 START_BEND = 0.3
@@ -27,8 +28,10 @@ STEP = 1e-4
 PRECISION = Precision(currents=1e-9)
 
 
-def fit_switched(slots: SlotData, totals: ChargeData, read_voltage: float, time_scale: float) -> ProgrammedFit:
-    """Fit the resistances and the bend to slot currents, then the edges' cost to charges.
+def fit_switched(
+    slots: SlotData, totals: ChargeData, read_voltage: float, time_scale: float, kind: type[SwitchedEngine]
+) -> ProgrammedFit:
+    """Fit the resistances and the bend of arrays of ``kind`` to slot currents, then the edges' cost to charges.
 
     ``slots.volts`` are the conductances in S at ``read_voltage`` V. Raises ``ValueError`` on unusable data."""
     best = float(slots.volts.max())
@@ -40,7 +43,7 @@ def fit_switched(slots: SlotData, totals: ChargeData, read_voltage: float, time_
     empty = torch.zeros(0, measured.shape[1], dtype=torch.float64)
 
     def predicted(vector: Tensor) -> Tensor:
-        shared = shared_of(torch.cat([vector, vector.new_zeros(1)]))
+        shared = kind(torch.cat([vector, vector.new_zeros(1)])).cells
         return pattern_currents(shared, state[slots.matrix], slots.active, PRECISION)
 
     def residual(point: Unknowns) -> Tensor:
@@ -54,32 +57,38 @@ def fit_switched(slots: SlotData, totals: ChargeData, read_voltage: float, time_
         none = error.new_zeros(len(error), 0, error.shape[1])
         return Linearisation(error, Unknowns(gradient, empty), by_shared, none)
 
-    start, width = Unknowns(_start(state, slots, measured), empty), Unknowns(torch.tensor(WIDTHS).double(), empty)
+    start = Unknowns(_start(state, slots, measured, kind), empty)
+    width = Unknowns(torch.full_like(start.shared, LOG_WIDTH), empty)
+    width.shared[-1] = BEND_WIDTH
     with one_thread_each():
         solution = minimise(Problem(residual, linearise, start, width, LEAST_SIGMA), start)
-        edge, error = _edge_time(solution.unknowns.shared, state, totals, time_scale, scale)
+        edge, error = _edge_time(solution.unknowns.shared, state, totals, time_scale, scale, kind)
     errors = torch.cat([solution.standard_error.shared, error])
     solution = replace(solution, standard_error=Unknowns(errors, empty))
     state_map = StateMap(torch.eye(MAP_TERMS, dtype=torch.float64)[1], 0.0, best)
     return ProgrammedFit(torch.cat([solution.unknowns.shared, edge]), state_map, scale, solution)
 
 
-def _start(state: Tensor, slots: SlotData, measured: Tensor) -> Tensor:
+def _start(state: Tensor, slots: SlotData, measured: Tensor, kind: type[SwitchedEngine]) -> Tensor:
     """Each resistance as if it alone took what the currents lack: from above the logarithm steps safely down."""
     ideal = torch.einsum("pn,pnm->pm", slots.active, state[slots.matrix])
     lack = min(max(float(1 - measured.sum() / ideal.sum()), 1e-6), 0.9)
     rows, columns = state.shape[-2:]
     drop = lack / (1 - lack)
     driver, switch = drop * float(slots.active.sum() / ideal.sum()), drop / float(ideal.mean())
-    ohms = torch.tensor([driver, 2 * driver / columns, 2 * switch / rows, switch, drop], dtype=torch.float64)
-    return torch.cat([torch.log(0.3 * ohms), torch.tensor([START_BEND], dtype=torch.float64)])
+    ohms = {
+        "log_driver": driver, "log_word_line": 2 * driver / columns, "log_bit_line": 2 * switch / rows,
+        "log_switch": switch, "log_access": drop,
+    }  # fmt: skip
+    logarithms = [math.log(0.3 * ohms[name]) for name, _ in kind.names if name in ohms]
+    return torch.tensor([*logarithms, START_BEND], dtype=torch.float64)
 
 
 def _edge_time(
-    vector: Tensor, state: Tensor, totals: ChargeData, time_scale: float, scale: float
+    vector: Tensor, state: Tensor, totals: ChargeData, time_scale: float, scale: float, kind: type[SwitchedEngine]
 ) -> tuple[Tensor, Tensor]:
     """What an edge costs of a pulse and its standard error, [1] each: charges are linear in it."""
-    shared = shared_of(torch.cat([vector, vector.new_zeros(1)]))
+    shared = kind(torch.cat([vector, vector.new_zeros(1)])).cells
     charge, cut = charge_parts(shared, state[totals.matrix], totals.duration / time_scale, PRECISION)
     lack = charge - totals.charge / (scale * time_scale)
     edge = (lack * cut).sum() / cut.square().sum()

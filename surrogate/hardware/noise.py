@@ -8,7 +8,8 @@ from pydantic import Field, model_validator
 
 from surrogate.effects.effect import Effect
 from surrogate.effects.noise import ReadNoise, SlowNoise
-from surrogate.hardware.sections import Positive, Section
+from surrogate.effects.read_noise import CellReadNoise
+from surrogate.hardware.sections import NotNegative, Positive, Section
 from surrogate.noise import Calibration, CellNoise, ChannelNoise, FlickerNoise, TelegraphNoise
 from surrogate.noise.channel import LONG_CHANNEL
 
@@ -45,18 +46,34 @@ class Calibrated(Section):
     since: Positive
 
 
+class ReadNoiseSection(Section):
+    """:class:`surrogate.effects.read_noise.CellReadNoise`, as a design states it for its resistive cells."""
+
+    white: NotNegative
+    at: Positive
+    flicker: NotNegative = 0.0
+
+
 class Noise(Section):
     """Noise of the cells; kinds that are absent are off. ``run`` is the time that the VMMs of one call take, s, over
-    which slow noise is common to all; left out, every VMM has noise of its own."""
+    which slow noise is common to all; left out, every VMM has noise of its own. ``read_noise`` is the law that is
+    stated for resistive cells, in place of a transistor's channel and 1/f noise."""
 
     channel: Channel | None = None
     flicker: Flicker | None = None
     telegraph: Telegraph | None = None
     calibration: Calibrated | None = None
     run: Positive | None = None
+    read_noise: ReadNoiseSection | None = None
 
     @model_validator(mode="after")
     def _no_contradiction(self) -> Noise:
+        twice = [name for name in ("channel", "flicker") if getattr(self, name) is not None]
+        if self.read_noise is not None and twice:
+            raise ValueError(
+                f"read_noise: of resistive cells, beside {twice[0]} noise of transistors, counts noise twice: "
+                "remove one of them"
+            )
         self.effects()
         return self
 
@@ -71,8 +88,8 @@ class Noise(Section):
 
     def effects(self) -> tuple[Effect, ...]:
         """Those that are on."""
-        noise = self.of_cells()
-        if not noise.terms():
-            return ()
-        slow = (SlowNoise(noise, self.run),) if self.run is not None else ()
-        return (*slow, ReadNoise(noise, self.run))
+        noise, stated = self.of_cells(), self.read_noise
+        found: tuple[Effect, ...] = () if stated is None else (CellReadNoise(stated.white, stated.at, stated.flicker),)
+        if noise.terms():
+            found += (*(() if self.run is None else (SlowNoise(noise, self.run),)), ReadNoise(noise, self.run))
+        return found

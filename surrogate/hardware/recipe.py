@@ -58,8 +58,8 @@ class Hardware(LayerHardware):
     layers: dict[str, dict[str, Any]] = Field(default_factory=dict)
     excluded: list[str] = Field(default_factory=list)
     wires: Wires = Wires()
-    voltage: Annotated[float, Field(gt=0)] = 0.2
-    t_max: Annotated[float, Field(gt=0)] = 1e-6
+    voltage: Annotated[float, Field(ge=1e-3, le=1e3)] = 0.2
+    t_max: Annotated[float, Field(ge=1e-15, le=1e3)] = 1e-6
     """longest pulse of arrays without a fitted surrogate, s"""
 
     @model_validator(mode="after")

@@ -24,6 +24,7 @@ from surrogate.effects.retention import ChargeLoss, Drift
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
+Ohms = Annotated[float, Field(ge=0, le=1e12)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Signed = Annotated[float, Field(gt=-1, lt=1)]
 
@@ -37,10 +38,10 @@ class Section(BaseModel):
 class Wires(Section):
     """Resistances of linear arrays, Ω: of a row's driver, a segment of word and of bit line, a column's switch."""
 
-    driver: NotNegative = 0.0
-    word_line: NotNegative = 0.0
-    bit_line: NotNegative = 0.0
-    switch: NotNegative = 0.0
+    driver: Ohms = 0.0
+    word_line: Ohms = 0.0
+    bit_line: Ohms = 0.0
+    switch: Ohms = 0.0
 
 
 class Tiles(Section):
@@ -48,8 +49,8 @@ class Tiles(Section):
 
     rows: Annotated[int, Field(ge=1, le=4096)]
     columns: Annotated[int, Field(ge=2, le=4096)]
-    current_max: Positive
-    on_off_ratio: Annotated[float, Field(gt=1)]
+    current_max: Annotated[float, Field(ge=1e-18, le=1e3)]
+    on_off_ratio: Annotated[float, Field(ge=1.001, le=1e9)]
 
     @property
     def current_min(self) -> float:
@@ -91,7 +92,8 @@ class Proportional(Section):
 
 
 class Measured(Section):
-    """:class:`surrogate.effects.programming.MeasuredError`: standard deviations ``sigmas`` A at ``currents`` A."""
+    """:class:`surrogate.effects.programming.MeasuredError`: standard deviations ``sigmas`` A at ``currents`` A. In
+    files, ``table`` may name a CSV file that holds both (:mod:`surrogate.hardware.error_table`)."""
 
     kind: Literal["measured"]
     currents: Annotated[list[NotNegative], Field(min_length=2, max_length=1000)]

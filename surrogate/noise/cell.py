@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -70,6 +70,11 @@ class CellNoise:
         if self.telegraph is not None:
             found.append(Term(self.telegraph.time_factor, self.telegraph.jump_squared, slow=True))
         return found
+
+    @property
+    def normal(self) -> CellNoise:
+        """Its kinds that have a normal distribution: all but telegraph noise."""
+        return replace(self, telegraph=None)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON; the inverse is :meth:`of`."""

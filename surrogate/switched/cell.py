@@ -1,4 +1,4 @@
-"""A resistive cell behind its access device, and the parameters that all cells of an array share.
+"""A resistive cell, behind its access device or without one, and the parameters that all cells of an array share.
 
 States are conductances at the read voltage over that of the best cell, voltages come in units of the read voltage, and
 currents in units of what the best cell conducts at it.
@@ -28,10 +28,16 @@ class Shared:
     access: Tensor
     bend: Tensor
     edge_time: Tensor
+    leak: Tensor | float = 0.0
+    """conductance of a cell of an idle row over that of an active one: 0 where it is disconnected, 1 where its row is
+    clamped"""
 
 
 NAMES = ("log_driver", "log_word_line", "log_bit_line", "log_switch", "log_access", "bend", "edge_time")
 """The shared parameters in a surrogate's flat vector."""
+
+CLAMPED_NAMES = tuple(name for name in NAMES if name != "log_access")
+"""Those of arrays whose idle rows are clamped, which need no access device."""
 
 EFFECTS = ("bit_line_drop", "word_line_drop", "access", "nonlinearity", "edge")
 """What :func:`without` switches off."""
@@ -50,6 +56,13 @@ def shared_of(vector: Tensor) -> Shared:
     return Shared(*torch.exp(vector[:5]).unbind(), *vector[5:].unbind())
 
 
+def clamped_of(vector: Tensor) -> Shared:
+    """The parameters in the flat ``vector`` [6] of :data:`CLAMPED_NAMES`."""
+    driver, word_line, bit_line, switch = torch.exp(vector[:4]).unbind()
+    bend, edge_time = vector[4:].unbind()
+    return Shared(driver, word_line, bit_line, switch, torch.zeros_like(driver), bend, edge_time, leak=1.0)
+
+
 def without(shared: Shared, *effects: str) -> Shared:
     """``shared`` with these :data:`EFFECTS` switched off."""
     none = torch.zeros_like(shared.bend)
@@ -59,6 +72,11 @@ def without(shared: Shared, *effects: str) -> Shared:
 def relative_current(bend: Tensor, volts: Tensor) -> Tensor:
     """Current per state of cells with ``volts`` across them, any shape."""
     return _sinh(bend, volts) / _sinh(bend, torch.ones_like(bend))
+
+
+def idle_conductance(shared: Shared) -> Tensor:
+    """Current per state and voltage of cells of idle rows, whose voltage is small."""
+    return shared.leak / _sinh(shared.bend, torch.ones_like(shared.bend))
 
 
 def _sinh(bend: Tensor, volts: Tensor) -> Tensor:

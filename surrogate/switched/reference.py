@@ -1,10 +1,11 @@
-"""The reference of arrays with disconnected idle cells: every slot's currents, explicit, in float64.
+"""The reference of arrays of resistive cells whose idle rows leak or are open: every slot's currents, in float64.
 
 All pulses start together, so between two successive pulse ends the connected cells stay the same and conduct
 
-    i_kl = a_k s_kl f(1 − y_kl − z_kl − r_a i_kl),   y = r_s Σ_k i_kl + r_b Σ_n min(k, n) i_nl,   z likewise along rows,
+    i_kl = s_kl f(a_k − y_kl − z_kl − r_a i_kl),   y = r_s Σ_k i_kl + r_b Σ_n min(k, n) i_nl,   z likewise along rows,
 
-with a the active rows, s the states and f the cells' current against voltage. The equations of a slot are iterated to
+with a the active rows, s the states (of idle rows times their leak: 0 disconnected, 1 clamped) and f the cells'
+current against voltage. The equations of a slot are iterated to
 convergence. A pulse is as long as between the middles of its edges; in an edge voltage and access device rise together,
 the current as their square, and a third instead of half of each edge's charge is what flows: an edge costs a sixth.
 """
@@ -23,12 +24,13 @@ def cell_currents(shared: Shared, state: Tensor, active: Tensor, precision: Prec
     """Currents [P, N, M] of cells ``state`` [1 or P, N, M] in patterns ``active`` [P, N]; not for gradients.
 
     Raises ``ArithmeticError`` where they do not converge."""
-    conducting = active[..., None] * state
+    driven = active[..., None]
+    conducting = (driven + shared.leak * (1 - driven)) * state
 
     def step(current: Tensor) -> Tensor:
         drop = shared.switch * current.sum(-2, keepdim=True) + shared.bit_line * along(current, -2)
         rise = shared.driver * current.sum(-1, keepdim=True) + shared.word_line * along(current, -1)
-        return conducting * relative_current(shared.bend, 1 - drop - rise - shared.access * current)
+        return conducting * relative_current(shared.bend, driven - drop - rise - shared.access * current)
 
     with torch.no_grad():
         return converge(step, torch.zeros_like(conducting), precision.currents)[0]
@@ -63,5 +65,8 @@ def charges(shared: Shared, state: Tensor, duration: Tensor, precision: Precisio
 
 def one_hot_currents(shared: Shared, state: Tensor) -> Tensor:
     """Currents [b, N, M] that reading arrays of ``state`` [b, N, M] one row at a time shows."""
+    if shared.leak:
+        alone = torch.eye(state.shape[-2]).to(state)
+        return torch.stack([pattern_currents(shared, array[None], alone) for array in state])
     line = shared.switch + shared.bit_line * torch.arange(state.shape[-2]).to(state)
     return row_currents(shared, state, line.expand(state.shape[:-1]), EXACT.currents)

@@ -1,4 +1,4 @@
-"""Disconnected arrays at the price of some matrix products: the instantaneous drop in few bins of time and few terms.
+"""Arrays of resistive cells at the price of some matrix products: the instantaneous drop in few bins and few terms.
 
 While it is active, a cell carries the current c that its word line and its access device let it have, whatever the
 other rows do; the bit line's drop y lowers it to c (1 − β y), β = 1 for linear cells. The kernel of a bit line,
@@ -7,8 +7,9 @@ r_s + r_b min(k, n), is smooth but for its diagonal: in Legendre polynomials P_p
 
     u = Λ (m − β G u),   G_pq = Σ_k Γ_pqk m_k,   P_p P_q = Σ_k Γ_pqk P_k,   I = m_0 − β Σ_p u_p m_p
 
-is the column's current, exact in the polynomials. Moments are products of the pulses with weights c P_k. A row's share
-of a bin of time is what it is active of it; a bin's mean current errs by the square of its length only.
+is the column's current, exact in the polynomials. Cells of idle rows that stay connected lose ρ c y where active ones
+lose β c y: β m becomes β m + ρ (m of all rows − m). Moments are products of the pulses with weights c P_k. A row's
+share of a bin of time is what it is active of it; a bin's mean current errs by the square of its length only.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from torch import Tensor
 
 from surrogate.fast.pairs import PART, columns_apart, recomputed
 from surrogate.fast.windows import Windows
-from surrogate.switched.cell import Shared, relative_current, row_currents
+from surrogate.switched.cell import Shared, idle_conductance, relative_current, row_currents
 
 DEGREE = 2
 BINS = 12
@@ -31,12 +32,12 @@ SOLVER_STEPS = 3
 
 
 class SwitchedTiles:
-    """Tiles of cells behind access devices, under ``shared`` parameters; see :class:`surrogate.engine.TileEngine`."""
-
-    whole_arrays = False
+    """Tiles of cells under ``shared`` parameters; see :class:`surrogate.engine.TileEngine`."""
 
     def __init__(self, shared: Shared, degree: int = DEGREE, bins: int = BINS) -> None:
         self.shared, self.degree, self.bins = shared, degree, bins
+        self.whole_arrays = bool(shared.leak > 0)
+        """rows without weights conduct, too, where they are clamped"""
 
     def tile_charges(self, duration: Tensor, state: Tensor) -> Tensor:
         """Charges [b, R, C, M] of ``duration`` [b, R, N] on tiles of ``state`` [R, C, N, M], differentiable in both."""
@@ -60,28 +61,30 @@ class SwitchedTiles:
         return current[:, :, None] * torch.from_numpy(powers).to(state)[:, :, None]
 
     def _charges(self, duration: Tensor, weights: Tensor) -> Tensor:
-        """Charges [b, R, W] of ``duration`` [b, R, N]; edges shorten pulses."""
+        """Charges [b, R, W] of ``duration`` [b, R, n] of the first rows, the others idle; edges shorten pulses."""
         pulse = (duration - 2 * self.shared.edge_time.to(duration) * (duration > 0)).to(weights)
         begin = torch.arange(self.bins).to(pulse)[:, None]
         share = (pulse[:, :, None] * self.bins - begin).clamp(0, 1).transpose(0, 1).flatten(1, 2)
-        moments = torch.bmm(share, weights.flatten(2)).unflatten(-1, weights.shape[2:])
-        return self._currents(moments, weights.shape[1]).unflatten(1, (-1, self.bins)).mean(2).transpose(0, 1)
+        moments = torch.bmm(share, weights[:, : duration.shape[-1]].flatten(2)).unflatten(-1, weights.shape[2:])
+        idle = idle_conductance(self.shared).to(weights) * (weights.sum(1)[:, None] - moments)
+        return self._currents(moments, idle, weights.shape[1]).unflatten(1, (-1, self.bins)).mean(2).transpose(0, 1)
 
-    def _currents(self, moments: Tensor, rows: int) -> Tensor:
-        """Column currents [..., W] of the moments [..., K, W] of arrays of ``rows``."""
-        few = moments[..., : self.degree + 1, :]
+    def _currents(self, moments: Tensor, idle: Tensor, rows: int) -> Tensor:
+        """Column currents [..., W] of the moments [..., K, W] of arrays of ``rows``, and those of what cells of idle
+        rows conduct per drop."""
+        few, leaking = (m[..., : self.degree + 1, :] for m in (moments, idle))
         wire, gram = (torch.from_numpy(x).to(moments) for x in (self._wire(rows), _products(self.degree)))
-        g = (gram @ moments).unflatten(-2, (self.degree + 1, self.degree + 1))
+        g, leak = ((gram @ m).unflatten(-2, (self.degree + 1, self.degree + 1)) for m in (moments, idle))
         alone = wire @ few
         strength = few[..., :1, :].clamp_min(torch.finfo(moments.dtype).tiny)
-        gain = (alone * few).sum(-2, keepdim=True) / strength
-        response, u = torch.ones_like(gain), alone / (1 + gain)
+        gain, leak_gain = ((alone * m).sum(-2, keepdim=True) / strength for m in (few, leaking))
+        response, u = torch.ones_like(gain), alone / (1 + gain + leak_gain)
         for _ in range(SOLVER_STEPS):
             if abs(float(self.shared.bend)) > LEAST_BEND:
                 response = _response(self.shared.bend, (u * few).sum(-2, keepdim=True) / strength)
-            rest = wire @ (few - response * (g * u[..., None, :, :]).sum(-2)) - u
-            u = u + rest / (1 + response * gain)
-        return moments[..., 0, :] - (response * u * few).sum(-2)
+            lost = ((response[..., None, :, :] * g + leak) * u[..., None, :, :]).sum(-2)
+            u = u + (wire @ (few - lost) - u) / (1 + response * gain + leak_gain)
+        return moments[..., 0, :] - ((response * few + leaking) * u).sum(-2)
 
     def _wire(self, rows: int) -> np.ndarray:
         """Λ [d + 1, d + 1]: the kernel of a bit line of ``rows``, projected onto the polynomials."""

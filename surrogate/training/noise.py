@@ -21,7 +21,8 @@ def with_weight_noise(deviation: float) -> Forward:
     """Every call with each weight W replaced by W·(1 + ``deviation``·ε), ε standard normal and drawn anew.
 
     Weights are the parameters of two and more dimensions; biases and batch norms stay, since they are no cells. The
-    gradient reaches W through the same factor, and W itself is left as it is.
+    gradient reaches W through the same factor, and W itself is left as it is. Layers that clip and round their weights
+    do so with the noisy ones.
     """
 
     def forward(network: nn.Module, pixels: Tensor, generator: Generator) -> Tensor:

@@ -5,10 +5,13 @@ from dataclasses import replace
 import pytest
 import torch
 from synthetic import PASSED, random_duration, random_state, surrogate
+from torch import nn
 
+from surrogate.analog import LayerSettings, Mapping, calibrate, convert, deploy
 from surrogate.errors import InputError
 from surrogate.files import load_surrogate, save_surrogate
 from surrogate.linear import effective_matrix
+from surrogate.mapping import CurrentRange
 from surrogate.state_map import StateMap
 from surrogate.surrogate import Domain, Surrogate
 
@@ -36,8 +39,14 @@ def switched():
     return replace(linear(), shared=shared, shared_error=torch.full_like(shared, 1e-3), kind="switched")
 
 
+def clamped():
+    """The same array without access devices, its cells bent and its idle rows clamped."""
+    shared = torch.cat([R.log(), torch.tensor([0.5, 7e-4], dtype=torch.float64)])
+    return replace(linear(), shared=shared, shared_error=torch.full_like(shared, 1e-3), kind="clamped")
+
+
 CONDUCTANCES = (random_state(8, 6) + 4) / 6 * 0.99 + 0.01
-CASES = [(surrogate(), random_state(8, 6)), (linear(), CONDUCTANCES), (switched(), CONDUCTANCES)]
+CASES = [(surrogate(), random_state(8, 6)), *((made(), CONDUCTANCES) for made in (linear, switched, clamped))]
 
 
 @pytest.mark.parametrize(("given", "state"), CASES, ids=[given.kind for given, _ in CASES])
@@ -81,7 +90,25 @@ def test_a_linear_surrogate_in_physical_units():
     torch.testing.assert_close(torch.from_numpy(charge), expected)
 
 
-@pytest.mark.parametrize("made", [linear, switched])
+@pytest.mark.parametrize("made", [linear, switched, clamped])
+@pytest.mark.parametrize("converter_bits", [None, 12])
+def test_layers_on_resistive_arrays_compute_what_the_network_does(made, converter_bits):
+    """By pairs and by columns, on arrays that the layer does not fill, and on a deployed chip."""
+    torch.manual_seed(0)
+    network, x = nn.Sequential(nn.Linear(13, 5)), torch.rand(50, 13)
+    settings = LayerSettings(8, 6, 8, CurrentRange(1e-6, 4e-5), converter_bits=converter_bits)
+    twin = convert(network, made(), Mapping(settings))
+    calibrate(twin, x, network)
+    chip = deploy(twin, 1)
+    calibrate(chip, x, network)
+    wanted = network(x)
+    for shown in (twin(x), chip(x)):
+        assert float((shown - wanted).detach().std()) < 6e-3 * float(wanted.detach().std())
+    twin(x).square().sum().backward()
+    assert bool((twin[0].weight.grad != 0).all())
+
+
+@pytest.mark.parametrize("made", [linear, switched, clamped])
 def test_the_file_keeps_the_kind(made, tmp_path):
     path = tmp_path / "array.safetensors"
     save_surrogate(made(), path)

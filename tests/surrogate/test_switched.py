@@ -1,4 +1,5 @@
-"""Disconnected arrays: the reference against exact matrices, the fast tiles against the reference, derivatives."""
+"""Disconnected and bent, clamped arrays: the reference against exact matrices, the fast tiles against the reference,
+derivatives."""
 
 import math
 from dataclasses import replace
@@ -38,17 +39,32 @@ def test_slots_of_linear_cells_are_matrices_of_the_connected_ones(rows, columns,
     torch.testing.assert_close(pattern_currents(p, g[None], active), exact, rtol=1e-9, atol=1e-12)
 
 
+def clamped(bend=0.0, **wires):
+    """Without access devices and with idle rows clamped."""
+    return replace(shared(bend, **wires), access=torch.zeros((), dtype=torch.float64), leak=1.0)
+
+
+@given(rows=st.integers(1, 6), columns=st.integers(1, 5), seed=st.integers(0, 99))
+def test_linear_clamped_cells_are_one_matrix(rows, columns, seed):
+    p, g, active = clamped(), states(rows, columns, seed=seed), (random(3, rows, seed=seed + 1) < 0.5).double()
+    exact = active @ effective_matrix(g, torch.stack([p.driver, p.word_line, p.bit_line, p.switch]))
+    torch.testing.assert_close(pattern_currents(p, g[None], active), exact, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("make", [shared, clamped])
 @pytest.mark.parametrize("bend", [0.0, 0.04, 0.06, 4.0])
-def test_currents_fulfil_their_equations(bend):
-    p, g, active = shared(bend), states(5, 4), torch.tensor([[1.0, 0, 1, 1, 0]]).double()
+def test_currents_fulfil_their_equations(make, bend):
+    p, g, active = make(bend), states(5, 4), torch.tensor([[1.0, 0, 1, 1, 0]]).double()
     c = cell_currents(p, g[None], active)[0]
     k, l = torch.arange(5), torch.arange(4)
     y = p.switch * c.sum(0) + p.bit_line * torch.minimum(k[:, None], k).double() @ c
     z = p.driver * c.sum(1, keepdim=True) + p.word_line * c @ torch.minimum(l[:, None], l).double()
-    volts = 1 - y - z - p.access * c
+    on = active[0][:, None]
+    volts = on - y - z - p.access * c
     root = bend**0.5
     law = torch.sinh(root * volts) / math.sinh(root) if bend else volts
-    torch.testing.assert_close(c, active[0][:, None] * g * law, rtol=1e-8, atol=1e-14)
+    torch.testing.assert_close(c, (on + p.leak * (1 - on)) * g * law, rtol=1e-8, atol=1e-14)
+    assert bool((c[1] < 0).all()) == (p.leak > 0), "a clamped row's cells conduct into the dropped bit line"
 
 
 def test_series_and_sinh_agree_where_they_meet():
@@ -85,10 +101,10 @@ def test_switched_off_effects_leave_the_ideal_product_exactly():
     torch.testing.assert_close(tiles, duration @ g, rtol=1e-12, atol=0)
 
 
-@pytest.mark.parametrize(("bend", "level"), [(0.0, 55), (1.0, 45)])
-def test_fast_tiles_agree_with_the_reference(bend, level):
+@pytest.mark.parametrize(("make", "bend", "level"), [(shared, 0.0, 55), (shared, 1.0, 45), (clamped, 1.0, 50)])
+def test_fast_tiles_agree_with_the_reference(make, bend, level):
     """At a drop that costs an ideal VMM all but some 15 dB."""
-    p, g = shared(bend, bit_line=5e-4, edge_time=1e-3), states(48, 6)
+    p, g = make(bend, bit_line=5e-4, edge_time=1e-3), states(48, 6)
     duration = random(8, 48, seed=1) * (random(8, 48, seed=2) < torch.linspace(0.2, 1, 8)[:, None])
     exact = charges(p, g[None], duration)
     ideal = duration @ row_currents(p, g)
@@ -113,6 +129,20 @@ def test_derivatives_by_states_and_durations(bend):
     state, duration = states(1, 1, 4, 2).requires_grad_(), (0.1 + 0.2 * random(2, 1, 4)).requires_grad_()
     assert torch.autograd.gradcheck(tiles.tile_charges, (duration, state), rtol=1e-4, atol=1e-6)
     assert float(p.bend) == bend
+
+
+def test_clamped_rows_without_pulses_conduct_and_count():
+    """Pairs of arrays whose last rows stay idle are those of the whole arrays, and not of arrays without these rows."""
+    p, windows = clamped(1.0, bit_line=1e-2), Windows((1, 1), (1, 1), (1, 1), 2, 3)
+    tiles, image, state = SwitchedTiles(p), random(4, 1, 1, 6), states(2, 1, 8, 4)
+    duration = torch.nn.functional.pad(image.reshape(4, 2, 3), (0, 5))
+    charge = tiles.tile_charges(duration, state).sum(1)[:, 0]
+    assert tiles.whole_arrays
+    torch.testing.assert_close(tiles.pair_sums(image, windows, state, 2), charge[:, 0::2] - charge[:, 1::2])
+    exact = charges(p, state[0, 0][None], duration[:, 0]).numpy()
+    short = tiles.tile_charges(duration[:, :1, :3], state[:1, :, :3])[:, 0, 0]
+    assert decibel(exact, tiles.tile_charges(duration[:, :1], state[:1])[:, 0, 0].numpy()) > 45
+    assert decibel(exact, short.numpy()) < 40
 
 
 def test_pairs_of_windows_are_differences_of_tile_charges():

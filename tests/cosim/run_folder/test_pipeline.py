@@ -55,6 +55,17 @@ def test_whole_job_on_resistive_cells(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
+def test_whole_job_on_disconnected_cells(tmp_path: Path) -> None:
+    """The built-in PCM design in a small array: fitted, judged, trained through, signed off, and reported as such."""
+    design = load_design("pcm").resized(16, 8)
+    summary = run(Job(design, tmp_path, seeds=1, images=1, recipe=ComparisonRecipe(retraining_epochs=2)), quiet())
+    assert summary["surrogate"]["passed"] and min(summary["surrogate"]["ser_db"].values()) > 70
+    assert summary["network"]["signoff"]["class_agreement"] == 1 and summary["network"]["signoff"]["ser_db"] > 55
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Array of resistive cells “pcm" in text and "loating" not in text
+
+
+@pytest.mark.long
 def test_whole_job_and_again(tmp_path: Path) -> None:
     job = Job(small(), tmp_path, seeds=1, images=1, size=PlanSize(), recipe=ComparisonRecipe(retraining_epochs=2))
     summary = run(job, quiet())

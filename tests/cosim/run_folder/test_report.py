@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -248,3 +250,44 @@ def test_a_run_that_ended_with_a_failed_validation_has_a_report(folder: Path) ->
     text = write_report(folder).read_text(encoding="utf-8")
     assert "failed its cross-validation: ser_worst_column" in text and "No network was retrained" in text
     assert "Error budget" in text and "Sign-off in SPICE" not in text
+
+
+@pytest.mark.parametrize("idle", ["disconnected", "clamped"])
+def test_report_of_resistive_cells_speaks_of_them(
+    make_design: Callable[..., Design], tmp_path: Path, engine: Ngspice, idle: str
+) -> None:
+    access = {"access_resistance": "2 kohm"} if idle == "disconnected" else {}
+    design = make_design(ROWS, COLUMNS, {"kind": "resistive", **access}, array={"idle": idle})
+    ohms = torch.tensor([1e-3, 1e-4, 1e-4, 1e-3, 1e-2], dtype=torch.float64).log()
+    zeros = torch.zeros(2, dtype=torch.float64)
+    shared, kind = (torch.cat([ohms, zeros]), "switched") if access else (ohms[:4], "linear")
+    state_map = StateMap(torch.tensor([0.0, 1.0, 0.0, 0.0], dtype=torch.float64), 0.0, 1.0)
+    fitted = _surrogate(design)
+    budget = [{"effect": "bit_line_drop", "ser_db": 9.0}]
+    surrogate = replace(
+        fitted, report={**(fitted.report or {}), "budget": budget}, shared=shared,
+        shared_error=torch.zeros_like(shared), kind=kind, state_map=state_map,
+        domain=Domain(design.read.t_edge, design.read.t_max, 0.0, 10.0, ROWS, COLUMNS),
+    )  # fmt: skip
+    save_surrogate(surrogate, tmp_path / "surrogate.safetensors")
+    save_dataset(_data(design, surrogate), tmp_path / "data.h5")
+    _json_files(tmp_path)
+    duration = np.linspace(0.2, 1, ROWS) * design.read.t_max
+    record_waveforms(design, np.full((ROWS, COLUMNS), 1e-7), duration, engine, tmp_path / "waveforms.npz")
+    text = write_report(tmp_path).read_text(encoding="utf-8")
+    page = _Page(text)
+    assert "Array of resistive cells" in text and "loating" not in text and "crosstalk that" not in text
+    assert {f"#{name}" for name in ("array", "waveforms", "trust")} <= set(page.references)
+    assert {r.removeprefix("#") for r in page.references if r.startswith("#")} <= set(page.ids)
+    figures = [int(number) for number in re.findall(r"<b>Figure (\d+)\.</b>", text)]
+    assert figures == list(range(1, len(figures) + 1)) and len(figures) == page.tags.count("svg")
+    assert ("access device, closed" in text) == bool(access) and "column switch" in text
+    assert "network's conductances went back" in text
+
+
+def test_one_seed_has_no_deviation(folder: Path) -> None:
+    network = json.loads((folder / "network.json").read_text())
+    assert write_report(folder).read_text(encoding="utf-8").count("over 2 seeds") == 3
+    (folder / "network.json").write_text(json.dumps({**network, "seeds": network["seeds"][:1]}))
+    text = write_report(folder).read_text(encoding="utf-8")
+    assert text.count(">one seed") == 3 and "± 1.0 %" not in text

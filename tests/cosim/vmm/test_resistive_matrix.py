@@ -4,11 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from cosim.campaigns.campaign import run_campaign
-from cosim.campaigns.plan import PlanSize, standard_plan
-from cosim.errors import InputError
-from cosim.fitting.fit import fit_dataset
-from cosim.vmm.programming import read_curve
 from cosim.vmm.simulate import simulate
 from netlists.graph import array_graph
 from netlists.nodal import clamp_currents
@@ -38,11 +33,3 @@ def test_ngspice_shows_it_in_every_slot(make_design, tight_engine):
     assert sample.slot_current == pytest.approx(sample.slot_active.astype(float) @ matrix, rel=1e-6, abs=0)
     assert sample.charge == pytest.approx(codes * design.read.t_max / 15 @ matrix, rel=1e-5, abs=0)
 
-
-def test_bent_cells_that_stay_clamped_have_no_surrogate(make_design, engine, tmp_path):
-    design = make_design(2, 2, {"kind": "resistive", "sinh_voltage": "0.5 V"})
-    size = PlanSize(fit=1, fit_matrices=2, patterns=0, weights=0)
-    plan = standard_plan(design, read_curve(design, engine), size=size).only("fit")
-    data = run_campaign(design, plan, engine, tmp_path, workers=1)
-    with pytest.raises(InputError, match="sinh_voltage"):
-        fit_dataset(data)

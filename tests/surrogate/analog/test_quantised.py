@@ -12,6 +12,7 @@ from synthetic import surrogate
 
 from surrogate.analog import LayerSettings, Mapping, calibrate, convert, quantised, unquantised
 from surrogate.mapping import CurrentRange
+from surrogate.training.noise import with_weight_noise
 
 CURRENTS = CurrentRange(5e-9, 2e-7)
 
@@ -59,4 +60,17 @@ def test_gradients_reach_all_parameters():
     model, x = network(), torch.rand(20, 1, 6, 6)
     ideal = control(model, x)
     ideal(x).square().sum().backward()
+    assert all(bool((p.grad != 0).any()) for p in ideal.parameters())
+
+
+@pytest.mark.parametrize("bits", [None, 5])
+def test_noise_is_injected_into_the_weights_while_training(bits):
+    model, x = network(), torch.rand(20, 1, 6, 6)
+    ideal = control(model, x, weights={} if bits is None else {"bits": bits})
+    generator = torch.Generator().manual_seed(0)
+    noisy = with_weight_noise(0.2)
+    first, second = noisy(ideal, x, generator), noisy(ideal, x, generator)
+    assert not torch.allclose(first, second) and not torch.allclose(first, ideal(x))
+    torch.testing.assert_close(with_weight_noise(0.0)(ideal, x, generator), ideal(x), atol=0, rtol=0)
+    first.square().sum().backward()
     assert all(bool((p.grad != 0).any()) for p in ideal.parameters())

@@ -156,7 +156,13 @@ def test_equal_seeds_draw_the_same_chip(effect):
         (lambda: PulseOffset(float("inf")), "seconds"),
         (lambda: GainError(-1.0), "mean"),
         (lambda: IndependentError(0.9).check(NARROW, surrogate()), "as large as the range of currents"),
-        (lambda: PulseJitter(1e-6).check(NARROW, surrogate()), "as long as the longest pulse"),
+        (lambda: PulseJitter(1e-6).check(NARROW, surrogate()), "jitter 1e-06 s: as long as the longest pulse"),
+        (lambda: PulseOffset(-1e-6).check(NARROW, surrogate()), "offset -1e-06 s: as long as the longest pulse"),
+        (lambda: WriteVerify(ProportionalError(0.3), 1e-9), "tolerance 1e-09: below the error 0.3"),
+        (lambda: WriteVerify(MeasuredError((0.0, HIGH), (0.0, 1e-7)), 1e-6).check(NARROW, surrogate()), "below the"),
+        (lambda: Drift(1e8, 0.5).check(NARROW, surrogate()), "drift.exponent 0.5: 4 decades of current"),
+        (lambda: Drift(1e8, 0.0, 0.5).check(NARROW, surrogate()), "drift.sigma 0.5: 4 decades of current"),
+        (lambda: ThresholdMismatch(10.0).check(NARROW, surrogate()), "threshold_mismatch 10 V: as much as the range"),
     ],
 )  # fmt: skip
 def test_contradictions_are_refused(make, match):

@@ -71,6 +71,15 @@ def test_a_whole_recipe_sets_all(tmp_path):
         ("converter: {bits: 8, of: pair}\nweights: {mapping: offset}", "converter.of pair"),
         ("layers: {a: {inputs: {sign: phases}}}", "layers.a: inputs.sign: unknown key"),
         ("layers: {a: {weights: {slices: 3}}}", "layers.a: weights: slices 3 without bits"),
+        ("programming: {error: {sigma: 0.1}}", "programming.error.kind: missing"),
+        ("converter: {bits: 0}", "converter.bits 0"),
+        ("converter: {bits: '8'}", "converter.bits '8'"),
+        ("weights: {mapping: offset, sides: two}", "weights: sides two: an offset column has one side"),
+        ("weights: {nonlinearity: 1e400}", "weights.nonlinearity inf"),
+        ("inputs: {offset: .nan}", "inputs.offset nan"),
+        ("t_max: 1e-300", "t_max 1e-300: .* or equal to 1e-15"),
+        ("voltage: 1e-300", "voltage 1e-300"),
+        ("wires: {switch: 1e30}", "wires.switch 1e[+]30: .* or equal to 1e[+]12"),
         ("wires: {bit_line: -1}", "wires.bit_line -1"),
         ("noises: {sigma: 1}", "noises: unknown key"),
         ("- 1", "no YAML"),
@@ -79,6 +88,18 @@ def test_a_whole_recipe_sets_all(tmp_path):
 def test_errors_name_file_and_key(text, match):
     with pytest.raises(InputError, match="hw.yaml: " + match):
         recipe(text)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("on_off_ratio", "0.5"), ("on_off_ratio", "1"), ("on_off_ratio", "1.0000000000001"), ("on_off_ratio", "1e400"),
+     ("current_max", "1e-320"), ("current_max", "'1 uA'"), ("current_max", ".nan"), ("rows", "0")],
+)  # fmt: skip
+def test_tiles_that_no_array_has_name_their_key(key, value):
+    tiles = {"rows": "16", "columns": "12", "current_max": "1e-6", "on_off_ratio": "100", key: value}
+    text = "name: x\ntiles: {" + ", ".join(f"{k}: {v}" for k, v in tiles.items()) + "}\n"
+    with pytest.raises(InputError, match=rf"hw\.yaml: tiles\.{key} [^\n]*: change it$"):
+        parse_hardware(text, "hw.yaml")
 
 
 def test_noise_above_the_range_names_the_layer():
