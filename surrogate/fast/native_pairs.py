@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import math
-from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
 from surrogate.fast.calls import call
-from surrogate.fast.native import Kernels, Seen, beside, idle, shapes_seen, way_back, width
+from surrogate.fast.native import Kernels, Seen, beside, seen_in, shapes_seen, way_back, width
 from surrogate.fast.pairs import PairFunctions, parts, sides_apart
 from surrogate.fast.rooms import Room, in_place
 from surrogate.fast.windows import Windows
@@ -90,20 +89,25 @@ class _Parts:
         shapes = ((*fixed, width(last - first)) for first, last in self.limits)
         return self.kernels.rooms.kept(self.planes, *shapes)
 
-    def each(self, mean: Tensor, strength: Tensor) -> Iterator[tuple[int, int, Seen]]:
-        """First and last + 1 VMM of each part and what is seen of them, until the next part comes."""
-        most, seen, prepared = self.limits[0][1], None, 0
-        room = self.kernels.rooms.passing(self.planes, (sum(map(math.prod, self._shapes(most))),))
-        for first, last in self.limits:
-            count = last - first
-            if seen is None or count != prepared:
-                seen, prepared = idle(in_place(room.tensors[0], self._shapes(count))), count
-            call("fg_gather", self.description, first, count, seen.pulse.shape[-1], self.planes, seen.pulse)
-            seen.derive(self.kernels, mean, strength)
-            yield first, last, seen
+    def passing_room(self) -> tuple[Room, list[Seen]]:
+        """Room for what is seen of each part until the next one comes."""
+        each = [self._shapes(first, last) for first, last in self.limits]
+        room = self.kernels.rooms.passing(self.planes, (sum(map(math.prod, each[0])),))
+        return room, [seen_in(in_place(room.tensors[0], shapes)) for shapes in each]
 
-    def _shapes(self, count: int) -> tuple[tuple[int, ...], ...]:
-        return shapes_seen(self.kernels, *self.arrays, count, self.slots)
+    def lasting_room(self) -> tuple[Room, list[Seen]]:
+        """Room for what is seen of all parts."""
+        each = [self._shapes(first, last) for first, last in self.limits]
+        room = self.kernels.rooms.kept(self.planes, *((sum(map(math.prod, shapes)),) for shapes in each))
+        return room, [seen_in(in_place(*both)) for both in zip(room.tensors, each, strict=True)]
+
+    def _shapes(self, first: int, last: int) -> tuple[tuple[int, ...], ...]:
+        return shapes_seen(self.kernels, *self.arrays, last - first, self.slots)
+
+    def look(self, first: int, last: int, seen: Seen, mean: Tensor, strength: Tensor) -> None:
+        """Fill in what is ``seen`` of a part."""
+        call("fg_gather", self.description, first, last - first, seen.pulse.shape[-1], self.planes, seen.pulse)
+        seen.derive(self.kernels, mean, strength)
 
     def scatter(self, first: int, last: int, to_pulse: Tensor, to_planes: Tensor) -> None:
         """Add the gradient to the pulses of a part to that to the planes."""
@@ -117,16 +121,19 @@ class _PairSums(torch.autograd.Function):
         tiles, _, pairs = current.shape
         work = _Parts(kernels, windows, image, slots)
         out, flat, slopes = image.new_empty(pairs, work.limits[-1][1]), current.flatten(0, 1), work.slopes(pairs)
-        for (first, last, s), slope in zip(work.each(mean, strength), slopes.tensors, strict=True):
+        lasting = any(ctx.needs_input_grad) and slots == 1
+        room, each = work.lasting_room() if lasting else work.passing_room()
+        for (first, last), s, slope in zip(work.limits, each, slopes.tensors, strict=True):
+            work.look(first, last, s, mean, strength)
             charge = torch.mm(flat.T, s.steady.flatten(0, 1))
             torch.matmul(amplitude.mT[:, None], s.seen, out=slope)
             sizes = (tiles, charge.shape[-1], slots, 2 * pairs, 2, 1)
             call("fg_remaining_charge", *sizes, s.square, s.level, *drop, charge, slope)
             out[:, first:last] = charge[:, : last - first]
         if any(ctx.needs_input_grad):
-            ctx.work, ctx.rest, ctx.slopes = work, (mean, strength), slopes
+            ctx.work, ctx.rest, ctx.slopes, ctx.seen = work, (mean, strength), slopes, (room, each) if lasting else None
         else:
-            del slopes
+            del slopes, room, each, s, slope
             kernels.rooms.clear()
         ctx.save_for_backward(current, amplitude)
         return out.T
@@ -139,7 +146,11 @@ class _PairSums(torch.autograd.Function):
         tiles, _, pairs = current.shape
         to_current, to_amplitude = torch.zeros_like(flat), torch.zeros_like(amplitude)
         to_planes = torch.zeros_like(work.planes) if ctx.needs_input_grad[0] else None
-        for (first, last, s), slope in zip(work.each(*ctx.rest), ctx.slopes.tensors, strict=True):
+        kept, ctx.seen = ctx.seen, None
+        _, each = room = kept or work.passing_room()
+        for (first, last), s, slope in zip(work.limits, each, ctx.slopes.tensors, strict=True):
+            if not kept:
+                work.look(first, last, s, *ctx.rest)
             g, projection = slope.new_empty(pairs, slope.shape[-1]), torch.empty_like(slope)
             sizes = (tiles * work.slots, last - first, pairs, slope.shape[-1])
             call("fg_pair_projection", *sizes, given[first:last], slope, g, projection)
@@ -149,6 +160,7 @@ class _PairSums(torch.autograd.Function):
             if to_planes is not None:
                 torch.mm(flat, g, out=s.steady.view(-1, g.shape[-1]))
                 torch.matmul(amplitude[:, None], projection, out=s.seen)
-                work.scatter(first, last, s.to_pulses(work.kernels, s.steady, s.seen), to_planes)
+                s.to_pulses(work.kernels, s.steady, s.seen, s.pulse)
+                work.scatter(first, last, s.pulse, to_planes)
         to_image = None if to_planes is None else to_planes.permute(0, 2, 3, 1)
         return to_image, to_current.unflatten(0, (tiles, -1)), to_amplitude, None, None, None, None
