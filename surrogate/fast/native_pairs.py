@@ -60,6 +60,8 @@ class _PairFunctions(torch.autograd.Function):
         return to_state.unflatten(0, (-1, sides)), None, None
 
 
+Shapes = tuple[tuple[int, ...], ...]
+
 _NAMES = ("height", "width", "channels", "high", "wide", "down", "right", "down_apart", "right_apart", "out_high")
 
 
@@ -83,31 +85,31 @@ class _Parts:
         self.planes = image.permute(0, 3, 1, 2).contiguous()
         """[B, ch, H, W]: windows side by side are neighbours in it"""
 
-    def slopes(self, pairs: int) -> Room:
-        """Room for each part's derivatives [R, slots, 2P, w] of the drop."""
+    def seen(self) -> list[Shapes]:
+        """Shapes of what is seen of each part."""
+        return [shapes_seen(self.kernels, *self.arrays, last - first, self.slots) for first, last in self.limits]
+
+    def slopes(self, pairs: int) -> list[Shapes]:
+        """Shape of each part's derivatives [R, slots, 2P, w] of the drop."""
         fixed = (self.windows.row_tiles, self.slots, 2 * pairs)
-        shapes = ((*fixed, width(last - first)) for first, last in self.limits)
-        return self.kernels.rooms.kept(self.planes, *shapes)
+        return [((*fixed, width(last - first)),) for first, last in self.limits]
 
-    def passing_room(self) -> tuple[Room, list[Seen]]:
-        """Room for what is seen of each part until the next one comes."""
-        each = [self._shapes(first, last) for first, last in self.limits]
-        room = self.kernels.rooms.passing(self.planes, (sum(map(math.prod, each[0])),))
-        return room, [seen_in(in_place(room.tensors[0], shapes)) for shapes in each]
+    def lasting(self, parts: list[Shapes]) -> tuple[Room, list[list[Tensor]]]:
+        """Room for tensors of all ``parts``, from forward to backward pass."""
+        room = self.kernels.rooms.kept(self.planes, *((sum(map(math.prod, shapes)),) for shapes in parts))
+        return room, [in_place(*both) for both in zip(room.tensors, parts, strict=True)]
 
-    def lasting_room(self) -> tuple[Room, list[Seen]]:
-        """Room for what is seen of all parts."""
-        each = [self._shapes(first, last) for first, last in self.limits]
-        room = self.kernels.rooms.kept(self.planes, *((sum(map(math.prod, shapes)),) for shapes in each))
-        return room, [seen_in(in_place(*both)) for both in zip(room.tensors, each, strict=True)]
+    def passing(self, parts: list[Shapes]) -> tuple[Room, list[list[Tensor]]]:
+        """The same until the next part comes, which takes the same room."""
+        room = self.kernels.rooms.passing(self.planes, (sum(map(math.prod, parts[0])),))
+        return room, [in_place(room.tensors[0], shapes) for shapes in parts]
 
-    def _shapes(self, first: int, last: int) -> tuple[tuple[int, ...], ...]:
-        return shapes_seen(self.kernels, *self.arrays, last - first, self.slots)
-
-    def look(self, first: int, last: int, seen: Seen, mean: Tensor, strength: Tensor) -> None:
-        """Fill in what is ``seen`` of a part."""
+    def look(self, first: int, last: int, tensors: list[Tensor], rest: tuple[Tensor, Tensor]) -> Seen:
+        """What is seen of a part by mean columns ``rest`` [R, n], [R, 5], in ``tensors`` of :meth:`seen`."""
+        seen = seen_in(tensors)
         call("fg_gather", self.description, first, last - first, seen.pulse.shape[-1], self.planes, seen.pulse)
-        seen.derive(self.kernels, mean, strength)
+        seen.derive(self.kernels, *rest)
+        return seen
 
     def scatter(self, first: int, last: int, to_pulse: Tensor, to_planes: Tensor) -> None:
         """Add the gradient to the pulses of a part to that to the planes."""
@@ -120,20 +122,21 @@ class _PairSums(torch.autograd.Function):
         mean, strength, *drop = rest
         tiles, _, pairs = current.shape
         work = _Parts(kernels, windows, image, slots)
-        out, flat, slopes = image.new_empty(pairs, work.limits[-1][1]), current.flatten(0, 1), work.slopes(pairs)
-        lasting = any(ctx.needs_input_grad) and slots == 1
-        room, each = work.lasting_room() if lasting else work.passing_room()
-        for (first, last), s, slope in zip(work.limits, each, slopes.tensors, strict=True):
-            work.look(first, last, s, mean, strength)
+        out, flat = image.new_empty(pairs, work.limits[-1][1]), current.flatten(0, 1)
+        graded = any(ctx.needs_input_grad)
+        slopes = (work.lasting if graded else work.passing)(work.slopes(pairs))
+        seen = (work.lasting if graded and slots == 1 else work.passing)(work.seen())
+        for (first, last), tensors, (slope,) in zip(work.limits, seen[1], slopes[1], strict=True):
+            s = work.look(first, last, tensors, (mean, strength))
             charge = torch.mm(flat.T, s.steady.flatten(0, 1))
             torch.matmul(amplitude.mT[:, None], s.seen, out=slope)
             sizes = (tiles, charge.shape[-1], slots, 2 * pairs, 2, 1)
             call("fg_remaining_charge", *sizes, s.square, s.level, *drop, charge, slope)
             out[:, first:last] = charge[:, : last - first]
-        if any(ctx.needs_input_grad):
-            ctx.work, ctx.rest, ctx.slopes, ctx.seen = work, (mean, strength), slopes, (room, each) if lasting else None
+        if graded:
+            ctx.work, ctx.rest, ctx.slopes, ctx.seen = work, (mean, strength), slopes, seen if slots == 1 else None
         else:
-            del slopes, room, each, s, slope
+            del seen, slopes
             kernels.rooms.clear()
         ctx.save_for_backward(current, amplitude)
         return out.T
@@ -147,10 +150,9 @@ class _PairSums(torch.autograd.Function):
         to_current, to_amplitude = torch.zeros_like(flat), torch.zeros_like(amplitude)
         to_planes = torch.zeros_like(work.planes) if ctx.needs_input_grad[0] else None
         kept, ctx.seen = ctx.seen, None
-        _, each = room = kept or work.passing_room()
-        for (first, last), s, slope in zip(work.limits, each, ctx.slopes.tensors, strict=True):
-            if not kept:
-                work.look(first, last, s, *ctx.rest)
+        _room, each = kept or work.passing(work.seen())
+        for (first, last), tensors, (slope,) in zip(work.limits, each, ctx.slopes[1], strict=True):
+            s = seen_in(tensors) if kept else work.look(first, last, tensors, ctx.rest)
             g, projection = slope.new_empty(pairs, slope.shape[-1]), torch.empty_like(slope)
             sizes = (tiles * work.slots, last - first, pairs, slope.shape[-1])
             call("fg_pair_projection", *sizes, given[first:last], slope, g, projection)

@@ -115,8 +115,8 @@ void coarse_clock(int64_t n, int64_t width, const float* duration, const float* 
     }
 }
 
-// Clocks of a block of `lanes` VMMs, durations [n, width]. Out: elapsed [slots, n, width], slope and slot [n, width], square
-// and level [slots, width]. `grid` is 5 or 15 for one slot; then lanes must be a multiple of kLine · kLanes.
+// Clocks of a block of `lanes` VMMs, durations [n, width]. Out: elapsed [slots, n, width], slope and slot [n, width],
+// square and level [slots, width]. `grid` is 5 or 15 for one slot; then lanes must be a multiple of kLine · kLanes.
 void mean_clock(int64_t n, int64_t width, int64_t lanes, int64_t slots, int64_t grid, const float* duration,
                 const float* weight, const float* strength, float* elapsed, float* slope, int32_t* slot, float* square,
                 float* level) {

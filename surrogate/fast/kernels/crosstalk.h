@@ -96,7 +96,10 @@ struct Patterns {
   explicit Patterns(const Row& row) {
     IVec outlasts[4][4];  // of pulses that end together the earlier neighbour's counts as the shorter one
     for (int k = 0; k < 4; ++k)
-      for (int m = 0; m < k; ++m) outlasts[m][k] = row.neighbour[m] > row.neighbour[k], outlasts[k][m] = ~outlasts[m][k];
+      for (int m = 0; m < k; ++m) {
+        outlasts[m][k] = row.neighbour[m] > row.neighbour[k];
+        outlasts[k][m] = ~outlasts[m][k];
+      }
     at_end = IVec{};
     for (int k = 0; k < 4; ++k) {
       ends[k] = row.neighbour[k] < row.own;

@@ -78,7 +78,8 @@ int fg_pulses(const Seeing* given, const float* pulse, const float* elapsed, con
         const int64_t k = at + i * s.width + u, own = i * kBlock + u;
         to[own] = slope[k] * to[(s.slots > 1 ? slot[k] * nb : 0) + own];
       }
-    kBackward[s.terms - 1](s.n, s.width, lanes, pulse + at, s.edge_time, s.change, to_steady + t * s.terms * nw + v, to);
+    kBackward[s.terms - 1](s.n, s.width, lanes, pulse + at, s.edge_time, s.change, to_steady + t * s.terms * nw + v,
+                           to);
     for (int64_t i = 0; i < s.n; ++i) std::copy_n(to + i * kBlock, lanes, to_pulse + at + i * s.width);
   });
   return 0;
