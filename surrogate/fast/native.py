@@ -42,6 +42,14 @@ class _Cell(ctypes.Structure):
     )
 
 
+class _Seeing(ctypes.Structure):
+    _fields_ = (
+        *((name, ctypes.c_int64) for name in ("tiles", "n", "width", "slots", "grid", "terms", "drop_terms")),
+        ("edge_time", ctypes.c_float),
+        *((name, ctypes.c_void_p) for name in ("kernel", "drop_kernel", "change", "drop_change")),
+    )
+
+
 class Kernels:
     """The engine in fused kernels, for cells of one :class:`CellModel` in float32."""
 
@@ -49,8 +57,8 @@ class Kernels:
         tables = cell.tables
         self.sizes = (tables.terms, tables.drop_terms)
         self.edge_time = cell.edge_time
-        self.kernel = tables.kernel.contiguous()
-        self.drop_kernel = tables.kernel[..., : tables.drop_terms].contiguous()
+        kernels = (tables.kernel.contiguous(), tables.kernel[..., : tables.drop_terms].contiguous())
+        self.features = (*kernels, *map(_changes, kernels))
         self.kept = (
             *(_widened(tables.fall.values, 1), _widened(tables.mean.values, 1), _widened(tables.functions.values, 2)),
             *(cell.edge_shift, cell.edge_fall, tables.strength[:, : tables.drop_terms].contiguous()),
@@ -81,6 +89,16 @@ def _widened(values: Tensor, parts: int) -> Tensor:
     """Rows of a table, in equal ``parts`` filled up to a multiple of the vector length."""
     split = [torch.nn.functional.pad(v, (0, -v.shape[1] % LANES)) for v in values.chunk(parts, dim=1)]
     return torch.cat(split, dim=1).contiguous()
+
+
+def _changes(kernel: Tensor) -> Tensor:
+    """What the way back asks of a ``kernel`` [N, 16, Q]: [N, Q, 4, 8] by how much each of the four neighbours raises
+    the current in the eight patterns of the other three, and [N, Q, 2, 8] the current in all sixteen patterns."""
+    current = kernel.double().mT.unflatten(-1, (2, 2, 2, 2)).clone()
+    for neighbour in range(2, 6):
+        current.select(neighbour, 1).add_(current.select(neighbour, 0))
+    by = [current.diff(dim=5 - k).flatten(2) for k in range(4)]
+    return torch.cat([torch.stack(by, dim=2), current.reshape(*current.shape[:2], 2, 8)], dim=2).float().contiguous()
 
 
 def beside(like: Tensor, tiles: int, rows: int, columns: int) -> list[Tensor]:
@@ -147,28 +165,20 @@ class Seen(NamedTuple):
 
     def derive(self, kernels: Kernels, mean: Tensor, strength: Tensor) -> None:
         """Compute all the rest from the pulses and the tiles' mean columns [R, n], [R, 5]."""
-        r, slots, n, w = self.elapsed.shape
-        terms, drop_terms = kernels.sizes
         clock = (self.elapsed, self.slope, self.slot, self.square, self.level)
-        call("fg_mean_clock", r, n, w, slots, grid_of(slots, drop_terms), self.pulse, mean, strength, *clock)
-        given = (self.pulse, kernels.edge_time, kernels.kernel, self.steady)
-        call("fg_crosstalk_forward", r, n, w, terms, *given)
-        given = (self.elapsed, 0.0, kernels.drop_kernel, self.seen)
-        call("fg_crosstalk_forward", r * slots, n, w, drop_terms, *given)
+        call("fg_seen", self._seeing(kernels), self.pulse, mean, strength, *clock, self.steady, self.seen)
 
-    def to_pulses(self, kernels: Kernels, to_steady: Tensor, to_seen: Tensor) -> Tensor:
-        """Gradient [R, n, w] to the pulses from those to ``steady`` and ``seen``."""
+    def to_pulses(self, kernels: Kernels, to_steady: Tensor, to_seen: Tensor, to_pulse: Tensor) -> None:
+        """Fill ``to_pulse`` [R, n, w], which may be the pulses themselves, with the gradient to them from those to
+        ``steady`` and ``seen``."""
+        given = (self.pulse, self.elapsed, self.slope, self.slot, to_steady, to_seen)
+        call("fg_pulses", self._seeing(kernels), *given, to_pulse)
+
+    def _seeing(self, kernels: Kernels) -> _Seeing:
         r, slots, n, w = self.elapsed.shape
         terms, drop_terms = kernels.sizes
-        to_elapsed = torch.zeros_like(self.elapsed)
-        given = (self.elapsed, 0.0, kernels.drop_kernel, to_seen, to_elapsed)
-        call("fg_crosstalk_backward", r * slots, n, w, drop_terms, *given)
-        if slots > 1:
-            to_elapsed = to_elapsed.gather(1, self.slot[:, None].long())
-        to_pulse = to_elapsed.view_as(self.slope).mul_(self.slope)
-        given = (self.pulse, kernels.edge_time, kernels.kernel, to_steady, to_pulse)
-        call("fg_crosstalk_backward", r, n, w, terms, *given)
-        return to_pulse
+        sizes = (r, n, w, slots, grid_of(slots, drop_terms), terms, drop_terms)
+        return _Seeing(*sizes, kernels.edge_time, *(values.data_ptr() for values in kernels.features))
 
 
 def shapes_seen(kernels: Kernels, tiles: int, rows: int, vmms: int, slots: int) -> tuple[tuple[int, ...], ...]:
@@ -178,11 +188,11 @@ def shapes_seen(kernels: Kernels, tiles: int, rows: int, vmms: int, slots: int) 
     return (*shapes, (tiles, terms * rows, w), (tiles, slots, drop_terms * rows, w))
 
 
-def idle(tensors: list[Tensor]) -> Seen:
-    """VMMs all of whose pulses are zero, in ``tensors`` of :func:`shapes_seen`."""
+def seen_in(tensors: list[Tensor]) -> Seen:
+    """Room for what is seen, in ``tensors`` of :func:`shapes_seen`."""
     pulse, elapsed, slope, square, level, steady, seen = tensors
     slot = pulse.new_empty(pulse.shape if elapsed.shape[1] > 1 else 0, dtype=torch.int32)
-    return Seen(pulse.zero_(), elapsed, slope, slot, square, level, steady, seen)
+    return Seen(pulse, elapsed, slope, slot, square, level, steady, seen)
 
 
 class _Charges(torch.autograd.Function):
@@ -191,8 +201,9 @@ class _Charges(torch.autograd.Function):
         k, b, n = duration.shape
         mean, strength, *drop = rest
         room = kernels.rooms.kept(duration, *shapes_seen(kernels, k, n, b, slots))
-        seen = idle(room.tensors)
+        seen = seen_in(room.tensors)
         seen.pulse[..., :b] = duration.mT
+        seen.pulse[..., b:] = 0
         seen.derive(kernels, mean, strength)
         charge, slope = torch.bmm(current.mT, seen.steady), torch.matmul(amplitude.mT[:, None], seen.seen)
         sizes = (k, charge.shape[-1], slots, current.shape[-1], 1, 0)
@@ -210,5 +221,6 @@ class _Charges(torch.autograd.Function):
         to_current = torch.bmm(seen.steady, given.mT)
         to_amplitude = torch.matmul(seen.seen, projected.mT).sum(1)
         to_steady, to_seen = torch.bmm(current, given), torch.matmul(amplitude[:, None], projected)
-        to_duration = seen.to_pulses(ctx.kernels, to_steady, to_seen)
+        to_duration = torch.empty_like(seen.pulse)
+        seen.to_pulses(ctx.kernels, to_steady, to_seen, to_duration)
         return to_duration[..., : ctx.vmms].mT, to_current, to_amplitude, None, None, None

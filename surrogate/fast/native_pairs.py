@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import math
-from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
 from surrogate.fast.calls import call
-from surrogate.fast.native import Kernels, Seen, beside, idle, shapes_seen, way_back, width
+from surrogate.fast.native import Kernels, Seen, beside, seen_in, shapes_seen, way_back, width
 from surrogate.fast.pairs import PairFunctions, parts, sides_apart
 from surrogate.fast.rooms import Room, in_place
 from surrogate.fast.windows import Windows
@@ -61,6 +60,8 @@ class _PairFunctions(torch.autograd.Function):
         return to_state.unflatten(0, (-1, sides)), None, None
 
 
+Shapes = tuple[tuple[int, ...], ...]
+
 _NAMES = ("height", "width", "channels", "high", "wide", "down", "right", "down_apart", "right_apart", "out_high")
 
 
@@ -84,26 +85,31 @@ class _Parts:
         self.planes = image.permute(0, 3, 1, 2).contiguous()
         """[B, ch, H, W]: windows side by side are neighbours in it"""
 
-    def slopes(self, pairs: int) -> Room:
-        """Room for each part's derivatives [R, slots, 2P, w] of the drop."""
+    def seen(self) -> list[Shapes]:
+        """Shapes of what is seen of each part."""
+        return [shapes_seen(self.kernels, *self.arrays, last - first, self.slots) for first, last in self.limits]
+
+    def slopes(self, pairs: int) -> list[Shapes]:
+        """Shape of each part's derivatives [R, slots, 2P, w] of the drop."""
         fixed = (self.windows.row_tiles, self.slots, 2 * pairs)
-        shapes = ((*fixed, width(last - first)) for first, last in self.limits)
-        return self.kernels.rooms.kept(self.planes, *shapes)
+        return [((*fixed, width(last - first)),) for first, last in self.limits]
 
-    def each(self, mean: Tensor, strength: Tensor) -> Iterator[tuple[int, int, Seen]]:
-        """First and last + 1 VMM of each part and what is seen of them, until the next part comes."""
-        most, seen, prepared = self.limits[0][1], None, 0
-        room = self.kernels.rooms.passing(self.planes, (sum(map(math.prod, self._shapes(most))),))
-        for first, last in self.limits:
-            count = last - first
-            if seen is None or count != prepared:
-                seen, prepared = idle(in_place(room.tensors[0], self._shapes(count))), count
-            call("fg_gather", self.description, first, count, seen.pulse.shape[-1], self.planes, seen.pulse)
-            seen.derive(self.kernels, mean, strength)
-            yield first, last, seen
+    def lasting(self, parts: list[Shapes]) -> tuple[Room, list[list[Tensor]]]:
+        """Room for tensors of all ``parts``, from forward to backward pass."""
+        room = self.kernels.rooms.kept(self.planes, *((sum(map(math.prod, shapes)),) for shapes in parts))
+        return room, [in_place(*both) for both in zip(room.tensors, parts, strict=True)]
 
-    def _shapes(self, count: int) -> tuple[tuple[int, ...], ...]:
-        return shapes_seen(self.kernels, *self.arrays, count, self.slots)
+    def passing(self, parts: list[Shapes]) -> tuple[Room, list[list[Tensor]]]:
+        """The same until the next part comes, which takes the same room."""
+        room = self.kernels.rooms.passing(self.planes, (sum(map(math.prod, parts[0])),))
+        return room, [in_place(room.tensors[0], shapes) for shapes in parts]
+
+    def look(self, first: int, last: int, tensors: list[Tensor], rest: tuple[Tensor, Tensor]) -> Seen:
+        """What is seen of a part by mean columns ``rest`` [R, n], [R, 5], in ``tensors`` of :meth:`seen`."""
+        seen = seen_in(tensors)
+        call("fg_gather", self.description, first, last - first, seen.pulse.shape[-1], self.planes, seen.pulse)
+        seen.derive(self.kernels, *rest)
+        return seen
 
     def scatter(self, first: int, last: int, to_pulse: Tensor, to_planes: Tensor) -> None:
         """Add the gradient to the pulses of a part to that to the planes."""
@@ -116,17 +122,21 @@ class _PairSums(torch.autograd.Function):
         mean, strength, *drop = rest
         tiles, _, pairs = current.shape
         work = _Parts(kernels, windows, image, slots)
-        out, flat, slopes = image.new_empty(pairs, work.limits[-1][1]), current.flatten(0, 1), work.slopes(pairs)
-        for (first, last, s), slope in zip(work.each(mean, strength), slopes.tensors, strict=True):
+        out, flat = image.new_empty(pairs, work.limits[-1][1]), current.flatten(0, 1)
+        graded = any(ctx.needs_input_grad)
+        slopes = (work.lasting if graded else work.passing)(work.slopes(pairs))
+        seen = (work.lasting if graded and slots == 1 else work.passing)(work.seen())
+        for (first, last), tensors, (slope,) in zip(work.limits, seen[1], slopes[1], strict=True):
+            s = work.look(first, last, tensors, (mean, strength))
             charge = torch.mm(flat.T, s.steady.flatten(0, 1))
             torch.matmul(amplitude.mT[:, None], s.seen, out=slope)
             sizes = (tiles, charge.shape[-1], slots, 2 * pairs, 2, 1)
             call("fg_remaining_charge", *sizes, s.square, s.level, *drop, charge, slope)
             out[:, first:last] = charge[:, : last - first]
-        if any(ctx.needs_input_grad):
-            ctx.work, ctx.rest, ctx.slopes = work, (mean, strength), slopes
+        if graded:
+            ctx.work, ctx.rest, ctx.slopes, ctx.seen = work, (mean, strength), slopes, seen if slots == 1 else None
         else:
-            del slopes
+            del seen, slopes
             kernels.rooms.clear()
         ctx.save_for_backward(current, amplitude)
         return out.T
@@ -139,7 +149,10 @@ class _PairSums(torch.autograd.Function):
         tiles, _, pairs = current.shape
         to_current, to_amplitude = torch.zeros_like(flat), torch.zeros_like(amplitude)
         to_planes = torch.zeros_like(work.planes) if ctx.needs_input_grad[0] else None
-        for (first, last, s), slope in zip(work.each(*ctx.rest), ctx.slopes.tensors, strict=True):
+        kept, ctx.seen = ctx.seen, None
+        _room, each = kept or work.passing(work.seen())
+        for (first, last), tensors, (slope,) in zip(work.limits, each, ctx.slopes[1], strict=True):
+            s = seen_in(tensors) if kept else work.look(first, last, tensors, ctx.rest)
             g, projection = slope.new_empty(pairs, slope.shape[-1]), torch.empty_like(slope)
             sizes = (tiles * work.slots, last - first, pairs, slope.shape[-1])
             call("fg_pair_projection", *sizes, given[first:last], slope, g, projection)
@@ -149,6 +162,7 @@ class _PairSums(torch.autograd.Function):
             if to_planes is not None:
                 torch.mm(flat, g, out=s.steady.view(-1, g.shape[-1]))
                 torch.matmul(amplitude[:, None], projection, out=s.seen)
-                work.scatter(first, last, s.to_pulses(work.kernels, s.steady, s.seen), to_planes)
+                s.to_pulses(work.kernels, s.steady, s.seen, s.pulse)
+                work.scatter(first, last, s.pulse, to_planes)
         to_image = None if to_planes is None else to_planes.permute(0, 2, 3, 1)
         return to_image, to_current.unflatten(0, (tiles, -1)), to_amplitude, None, None, None, None

@@ -13,9 +13,13 @@
 namespace {
 
 constexpr int kLanes = 8;
+constexpr int64_t kBlock = 128;  // VMMs that are worked on together, so that all of their rows stay in the cache
+constexpr int kLine = 2;  // vectors in a line of the cache
 constexpr float kTiny = 1e-20f;
 
 typedef float Vec __attribute__((vector_size(4 * kLanes), aligned(4), may_alias));
+
+typedef int32_t IVec __attribute__((vector_size(4 * kLanes)));
 
 inline Vec load(const float* p) { return *reinterpret_cast<const Vec*>(p); }
 inline void store(float* p, Vec v) { *reinterpret_cast<Vec*>(p) = v; }
@@ -25,5 +29,8 @@ inline Vec sqrt(Vec a) {
   for (int k = 0; k < kLanes; ++k) a[k] = std::sqrt(a[k]);
   return a;
 }
+
+// of `values`, in each lane the one whose number are the lower three bits of `which`
+inline Vec picked(Vec values, IVec which) { return __builtin_shuffle(values, which); }
 
 }  // namespace

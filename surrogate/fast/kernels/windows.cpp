@@ -44,7 +44,7 @@ void for_rows(const Windows& w, const WithRow& with_row) {
 
 extern "C" {
 
-// Pulses [tiles, rows, lanes] of the VMMs from `first` on; rows and lanes without an input must be zero before.
+// Pulses [tiles, rows, lanes] of `count` VMMs from `first` on; zero in rows and lanes without an input.
 int fg_gather(const Windows* w, int64_t first, int64_t count, int64_t lanes, const float* image, float* pulse) {
   const std::vector<Run> runs = runs_of(*w, first, count);
   for_rows(*w, [&](int64_t row, int64_t place) {
@@ -56,7 +56,10 @@ int fg_gather(const Windows* w, int64_t first, int64_t count, int64_t lanes, con
       else
         for (int64_t i = 0; i < run.length; ++i) to[i] = from[i * w->right];
     }
+    std::fill(pulse + row * lanes + count, pulse + (row + 1) * lanes, 0.0f);
   });
+  const int64_t used = w->high * w->wide * w->channels;
+  std::fill(pulse + used * lanes, pulse + w->tiles * w->rows * lanes, 0.0f);
   return 0;
 }
 

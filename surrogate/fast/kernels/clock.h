@@ -1,5 +1,7 @@
 // The clock of the mean column: see surrogate/fast/clock.py.
 
+#pragma once
+
 #include "vectors.h"
 
 namespace {
@@ -73,9 +75,7 @@ void fine_clock(int64_t n, int64_t width, int64_t slots, int64_t grid, const flo
     }
 }
 
-constexpr int kLine = 2;  // vectors that are worked on together, as rows lie far apart and come by lines of the cache
-
-// One slot on a grid of G steps: kLine · kLanes VMMs.
+// One slot on a grid of G steps: kLine · kLanes VMMs, as rows lie far apart and come by lines of the cache.
 template <int G>
 void coarse_clock(int64_t n, int64_t width, const float* duration, const float* weight, float per_total,
                   const float* strength, float* elapsed, float* slope, float* square, float* level) {
@@ -115,30 +115,20 @@ void coarse_clock(int64_t n, int64_t width, const float* duration, const float* 
     }
 }
 
-}  // namespace
-
-extern "C" {
-
-// Clocks of tiles: see clock.py, durations [tiles, n, width]. Out: elapsed [tiles, slots, n, width], slope and slot
-// [tiles, n, width], square and level [tiles, slots, width].
-int fg_mean_clock(int64_t tiles, int64_t n, int64_t width, int64_t slots, int64_t grid, const float* duration,
-                  const float* weight, const float* strength, float* elapsed, float* slope, int32_t* slot,
-                  float* square, float* level) {
-  const int64_t nw = n * width, sw = slots * width;
-  if (slots == 1 && ((grid != 5 && grid != 15) || width % (kLine * kLanes))) return 1;
-  for (int64_t t = 0; t < tiles; ++t) {
-    float total = 0.0f;
-    for (int64_t i = 0; i < n; ++i) total += weight[t * n + i];
-    const float per_total = 1.0f / std::max(total, kTiny), *w = weight + t * n, *s = strength + t * 5;
-    for (int64_t v = 0; v < width; v += slots > 1 ? kLanes : kLine * kLanes) {
-      const float* time = duration + t * nw + v;
-      float *e = elapsed + t * slots * nw + v, *by = slope + t * nw + v;
-      float *sq = square + t * sw + v, *lv = level + t * sw + v;
-      if (slots > 1) fine_clock(n, width, slots, grid, time, w, per_total, s, e, by, slot + t * nw + v, sq, lv);
-      else (grid == 5 ? coarse_clock<5> : coarse_clock<15>)(n, width, time, w, per_total, s, e, by, sq, lv);
-    }
+// Clocks of a block of `lanes` VMMs, durations [n, width]. Out: elapsed [slots, n, width], slope and slot [n, width],
+// square and level [slots, width]. `grid` is 5 or 15 for one slot; then lanes must be a multiple of kLine · kLanes.
+void mean_clock(int64_t n, int64_t width, int64_t lanes, int64_t slots, int64_t grid, const float* duration,
+                const float* weight, const float* strength, float* elapsed, float* slope, int32_t* slot, float* square,
+                float* level) {
+  float total = 0.0f;
+  for (int64_t i = 0; i < n; ++i) total += weight[i];
+  const float per_total = 1.0f / std::max(total, kTiny);
+  for (int64_t v = 0; v < lanes; v += slots > 1 ? kLanes : kLine * kLanes) {
+    const float* time = duration + v;
+    float *e = elapsed + v, *by = slope + v, *sq = square + v, *lv = level + v;
+    if (slots > 1) fine_clock(n, width, slots, grid, time, weight, per_total, strength, e, by, slot + v, sq, lv);
+    else (grid == 5 ? coarse_clock<5> : coarse_clock<15>)(n, width, time, weight, per_total, strength, e, by, sq, lv);
   }
-  return 0;
 }
 
-}  // extern "C"
+}  // namespace
