@@ -57,7 +57,7 @@ def test_one_over_f_noise_of_a_cell(engine: Ngspice) -> None:
 @pytest.mark.parametrize("ratio", [0.5, 3.0])
 def test_telegraph_noise_of_a_cell(engine: Ngspice, ratio: float) -> None:
     noise = TelegraphNoise(0.01, 1.5 * ratio * WIDTH, 3 * ratio * WIDTH)
-    train = dataclasses.replace(CELL, pulses=12 + int(5 * ratio), columns=96)
+    train = dataclasses.replace(CELL, pulses=12 + int(5 * ratio), columns=48)
     agreement = telegraph_agreement(DEFAULT, train, noise, engine)
     assert agreement.passed, agreement
 
