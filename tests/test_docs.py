@@ -33,6 +33,7 @@ def test_every_example_runs(tmp_path: Path) -> None:
     shims = tmp_path / "bin"
     shims.mkdir()
     _shim(shims / "fgcosim", f'exec "{sys.executable}" -W ignore -m cosim.cli "$@"')
+    _shim(shims / "python", f'exec "{sys.executable}" -W ignore "$@"')
     _shim(shims / "dask", f'exec "{sys.executable}" -W ignore -m dask "$@"')
     if os.environ.get("FGCOSIM_NGSPICE"):
         _shim(shims / "ngspice", f'exec "{os.environ["FGCOSIM_NGSPICE"]}" "$@"')
