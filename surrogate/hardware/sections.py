@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from surrogate.analog.converter import Converter
 from surrogate.analog.pulses import WHOLE_WIDTH
@@ -21,6 +21,7 @@ from surrogate.effects.programming import (
 )
 from surrogate.effects.pulses import PulseJitter, PulseOffset
 from surrogate.effects.retention import ChargeLoss, Drift
+from surrogate.strict import Strict
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -29,10 +30,8 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 Signed = Annotated[float, Field(gt=-1, lt=1)]
 
 
-class Section(BaseModel):
+class Section(Strict):
     """A section of a recipe: unknown keys are errors, and values of other types than asked for."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Wires(Section):
