@@ -33,7 +33,7 @@ from cosim.spice.ngspice import Ngspice, find_ngspice
 from cosim.vmm.programming import ReadCurve, read_curve
 from cosim.vmm.waveforms import record_waveforms
 from netlists.design import Design
-from surrogate.analog.calibrate import observed
+from surrogate.analog.observed import observed
 from surrogate.analog.pulses import input_range, pulse_codes
 from surrogate.analog.tiling import Tiling
 from surrogate.data.digits import digits

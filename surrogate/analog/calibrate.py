@@ -8,15 +8,14 @@ before it really produce.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from surrogate.analog.convert import analog_layers, folded, to_digital
 from surrogate.analog.layers import AnalogLayer, AnalogLinear
+from surrogate.analog.observed import Shown, evaluated, hooked, observed
 from surrogate.analog.programming import deployed
 from surrogate.analog.pulses import input_range
 from surrogate.analog.ways import shown_charges
@@ -28,13 +27,6 @@ LAYERS = 100_003
 
 CALIBRATED = 16
 """Images whose charges are computed together."""
-
-@dataclass(frozen=True)
-class Shown:
-    """What a digital layer was given and gave."""
-
-    given: Tensor
-    out: Tensor
 
 
 def calibrate(model: nn.Module, inputs: Tensor, reference: nn.Module | None = None, ranges: bool = True) -> None:
@@ -61,7 +53,7 @@ def calibrate_outputs(model: nn.Module, inputs: Tensor, reference: nn.Module) ->
     layers = analog_layers(model)
     shown = observed(reference, layers, inputs)
     _reset(layers)
-    with torch.no_grad(), _evaluated(model), _hooked(_gains(layers, shown)):
+    with torch.no_grad(), evaluated(model), hooked(_gains(layers, shown)):
         model(inputs)
 
 
@@ -103,38 +95,11 @@ def _run(
     """Run ``inputs`` through ``model``, converters of each layer calibrated before it, ``hooks`` called after it."""
     converters = [m.register_forward_pre_hook(_calibrate_converter) for m in layers.values()]
     try:
-        with torch.no_grad(), _evaluated(model), _hooked(hooks):
+        with torch.no_grad(), evaluated(model), hooked(hooks):
             model(inputs)
     finally:
         for handle in converters:
             handle.remove()
-
-
-def observed(model: nn.Module, names: Iterable[str], inputs: Tensor) -> dict[str, Shown]:
-    """What the layers ``names`` of a digital network are given and give for ``inputs``, in evaluation.
-
-    Raises :class:`InputError` where one of them is missing, called more than once or not at all.
-    """
-    wanted, modules = list(names), dict(model.named_modules())
-    shown: dict[str, Shown] = {}
-
-    def record(name: str) -> Callable[..., None]:
-        def hook(_module: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> None:
-            if name in shown:
-                raise InputError(f"layer {name}: called more than once: give every call a layer of its own")
-            shown[name] = Shown(given[0].detach(), out.detach())
-
-        return hook
-
-    for name in wanted:
-        if name not in modules:
-            raise InputError(f"layer {name}: not in the reference network: give one with the same names")
-    with torch.no_grad(), _evaluated(model), _hooked({modules[name]: record(name) for name in wanted}):
-        model(inputs)
-    for name in wanted:
-        if name not in shown:
-            raise InputError(f"layer {name}: not used by the network on these inputs: exclude it")
-    return shown
 
 
 def deploy(model: nn.Module, seed: int = 0) -> nn.Module:
@@ -200,25 +165,3 @@ def _calibrate_converter(layer: AnalogLayer, given: tuple[Tensor, ...]) -> None:
     if not float(full) > 0:
         raise InputError("converter: no charge in all of the calibration data: give inputs that are not zero")
     layer.converter_range.copy_(converter.margin * full)
-
-
-@contextmanager
-def _evaluated(model: nn.Module) -> Iterator[None]:
-    """``model`` in evaluation mode, then every module in the mode that it was in."""
-    training = {module: module.training for module in model.modules()}
-    try:
-        model.eval()
-        yield
-    finally:
-        for module, mode in training.items():
-            module.training = mode
-
-
-@contextmanager
-def _hooked(hooks: dict[nn.Module, Callable[..., object]]) -> Iterator[None]:  # type: ignore[type-arg]
-    handles = [module.register_forward_hook(hook) for module, hook in hooks.items()]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()

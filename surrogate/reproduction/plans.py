@@ -5,7 +5,7 @@ from __future__ import annotations
 from surrogate.data.images import DataSet
 from surrogate.errors import InputError
 from surrogate.reproduction.comparison import Plan, limited
-from surrogate.training.recipe import Adam, AdamW, Augmentation, Distillation, OneCycle, TrainingRecipe
+from surrogate.training.recipe import Adam, AdamW, Augmentation, Distillation, OneCycle, RelativeAdam, TrainingRecipe
 from surrogate.training.recipe_files import load_recipe
 
 QUICK_TRAIN, QUICK_TEST = 2000, 500
@@ -20,8 +20,8 @@ _RETRAINING = {
         augmentation=Augmentation(shift=2),
     ),
     "vgg": TrainingRecipe(
-        epochs=8, epoch_images=10_000, batch=16, optimiser=Adam(rate=5e-4), schedule=OneCycle(warmup=0.2),
-        distillation=Distillation(), augmentation=Augmentation(flip=True, shift=2),
+        epochs=8, epoch_images=10_000, batch=16, optimiser=RelativeAdam(rate=0.03), schedule=OneCycle(warmup=0.2),
+        distillation=Distillation(features=10.0), augmentation=Augmentation(flip=True, shift=2),
     ),
     "digits": TrainingRecipe(epochs=12, batch=64, optimiser=Adam(rate=4e-3)),
 }  # fmt: skip

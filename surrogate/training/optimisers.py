@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import nn, optim
 from torch.optim import lr_scheduler
 
-from surrogate.training.recipe import Adam, AdamW, Constant, Cosine, OneCycle, Sgd
+from surrogate.training.recipe import Adam, AdamW, Constant, Cosine, OneCycle, RelativeAdam, Sgd
+
+SMALLEST = 1e-3
+"""Root mean square that tensors have at least where rates are relative to it (torch's Adafactor has the same)."""
 
 
-def make_optimiser(recipe: Sgd | Adam | AdamW, network: nn.Module) -> optim.Optimizer:
+def make_optimiser(recipe: Sgd | Adam | AdamW | RelativeAdam, network: nn.Module) -> optim.Optimizer:
     """The optimiser of ``recipe`` over all parameters that want a gradient."""
     parameters = [p for p in network.parameters() if p.requires_grad]
     if isinstance(recipe, Sgd):
         return optim.SGD(
             parameters, recipe.rate, recipe.momentum, weight_decay=recipe.weight_decay, nesterov=recipe.momentum > 0
         )
+    if isinstance(recipe, RelativeAdam):
+        return optim.Adam([_relative(p, recipe.rate) for p in parameters])
     kind = optim.Adam if isinstance(recipe, Adam) else optim.AdamW
     return kind(parameters, lr=recipe.rate, weight_decay=recipe.weight_decay)
+
+
+def _relative(parameter: nn.Parameter, rate: float) -> dict[str, Any]:
+    unit = max(float(parameter.detach().square().mean().sqrt()), SMALLEST)
+    return {"params": [parameter], "lr": rate * unit, "unit": unit}
+
+
+def rate_of(optimiser: optim.Optimizer) -> float:
+    """The present learning rate as its recipe states it."""
+    group = optimiser.param_groups[0]
+    return float(group["lr"]) / float(group.get("unit", 1.0))
 
 
 def make_schedule(
@@ -24,8 +42,8 @@ def make_schedule(
 ) -> lr_scheduler.LRScheduler:
     """The learning rate over ``steps`` steps."""
     if isinstance(recipe, OneCycle):
-        rate = optimiser.param_groups[0]["lr"]
-        return lr_scheduler.OneCycleLR(optimiser, rate, steps, pct_start=recipe.warmup, cycle_momentum=False)
+        rates = [group["lr"] for group in optimiser.param_groups]
+        return lr_scheduler.OneCycleLR(optimiser, rates, steps, pct_start=recipe.warmup, cycle_momentum=False)
     if isinstance(recipe, Cosine):
         return lr_scheduler.CosineAnnealingLR(optimiser, steps)
     return lr_scheduler.ConstantLR(optimiser, factor=1.0, total_iters=0)

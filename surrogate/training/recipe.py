@@ -40,6 +40,15 @@ class AdamW(Strict):
     weight_decay: Share = 0.01
 
 
+class RelativeAdam(Strict):
+    """Adam with a rate of each tensor's own: the share ``rate`` of the root mean square that its values start with, so
+    that layers of small and of large weights are retrained alike. It has a warm start to begin from: tensors of zeros
+    hardly move."""
+
+    kind: Literal["relative-adam"] = "relative-adam"
+    rate: Rate
+
+
 class Constant(Strict):
     """The optimiser's rate throughout."""
 
@@ -69,10 +78,12 @@ class Augmentation(Strict):
 
 class Distillation(Strict):
     """Learning from what the network says that training starts from: ``share`` of the loss is the distance from its
-    classes' probabilities at ``temperature``, the rest is that of the labels (:mod:`surrogate.training.losses`)."""
+    classes' probabilities at ``temperature``, the rest is that of the labels; ``features`` times the squared relative
+    errors of all layers on arrays are added (:mod:`surrogate.training.losses`)."""
 
     temperature: Annotated[float, Field(gt=0, le=100)] = 2.0
     share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    features: Annotated[float, Field(ge=0, le=1000)] = 0.0
 
 
 class TrainingRecipe(Strict):
@@ -89,7 +100,7 @@ class TrainingRecipe(Strict):
     batch: Count = 64
     epoch_images: Count | None = None
     validation: Annotated[int, Field(ge=0, le=1_000_000)] = 0
-    optimiser: Annotated[Sgd | Adam | AdamW, Field(discriminator="kind")]
+    optimiser: Annotated[Sgd | Adam | AdamW | RelativeAdam, Field(discriminator="kind")]
     schedule: Annotated[Constant | Cosine | OneCycle, Field(discriminator="kind")] = Cosine()
     label_smoothing: Share = 0.0
     distillation: Distillation | None = None

@@ -15,9 +15,9 @@ from surrogate.data.images import Images
 from surrogate.errors import InputError
 from surrogate.training.augmentation import augmented
 from surrogate.training.evaluation import accuracy_of
-from surrogate.training.losses import loss_of
+from surrogate.training.losses import objective_of
 from surrogate.training.noise import Forward, as_it_is, with_weight_noise
-from surrogate.training.optimisers import make_optimiser, make_schedule
+from surrogate.training.optimisers import make_optimiser, make_schedule, rate_of
 from surrogate.training.recipe import Augmentation, TrainingRecipe
 
 HELD_OUT_SEED = 0
@@ -69,12 +69,12 @@ class Trainer:
         forward: Forward | None = None,
         teacher: nn.Module | None = None,
     ) -> None:
-        self._loss_of = loss_of(recipe, teacher.to(device) if teacher is not None else None)
         if split.train.pixels.ndim != 4 and recipe.augmentation != Augmentation():
             raise InputError(f"training.augmentation: {split.train.name} has flat images: leave it out")
         self.network = network.to(device)
         if recipe.memory == "channels_last":
             self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._objective = objective_of(recipe, self.network, teacher.to(device) if teacher is not None else None)
         self.split, self.recipe, self.device, self._seed = split, recipe, torch.device(device), seed
         self._forward = forward or (with_weight_noise(recipe.weight_noise) if recipe.weight_noise else as_it_is)
         self._pixels, self._labels = split.train.pixels.to(device), split.train.labels.to(device)
@@ -120,16 +120,18 @@ class Trainer:
                 pixels = pixels.contiguous(memory_format=torch.channels_last)
         self.optimiser.zero_grad()
         with self._precision():
-            scores = self._forward(self.network, pixels, self._noise_generator)
-            loss = self._loss_of(pixels, scores, labels)
-        loss.backward()
+            found = self._objective(self._scores, pixels, labels)
+        found.loss.backward()
         self.optimiser.step()
         self.schedule.step()
-        self._loss += loss.detach().double() * len(index)
-        self._right += (scores.detach().argmax(-1) == labels).sum()
+        self._loss += found.loss.detach().double() * len(index)
+        self._right += (found.scores.detach().argmax(-1) == labels).sum()
         self._step += 1
         if self._step == self.steps_per_epoch:
             self._end_epoch()
+
+    def _scores(self, pixels: Tensor) -> Tensor:
+        return self._forward(self.network, pixels, self._noise_generator)
 
     def _precision(self) -> AbstractContextManager[Any]:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16")
@@ -141,7 +143,7 @@ class Trainer:
             raise InputError(f"training.optimiser.rate: the loss is {loss} in epoch {len(self.curve) + 1}: lower it")
         validation = self.split.validation
         reached = accuracy_of(self.network, validation, self.recipe.batch) if validation is not None else None
-        rate = float(self.optimiser.param_groups[0]["lr"])
+        rate = rate_of(self.optimiser)
         self.curve.append(Epoch(len(self.curve) + 1, loss, int(self._right) / count, reached, rate))
         if reached is None or not self.best or reached > self._best_reached():
             self.best = {name: value.detach().cpu().clone() for name, value in self.network.state_dict().items()}

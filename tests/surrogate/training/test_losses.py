@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from surrogate.errors import InputError
 from surrogate.training.evaluation import accuracy_of
-from surrogate.training.losses import loss_of, of_labels, of_teacher
+from surrogate.training.losses import objective_of, of_classes
 from surrogate.training.recipe import Adam, Distillation, TrainingRecipe
 from surrogate.training.software import train_software
 from surrogate.training.trainer import Trainer, held_out
@@ -24,7 +24,7 @@ LABELS = torch.tensor([0, 2])
 
 def of(teaching, temperature, scores):
     """The loss of ``scores`` for a teacher that says ``teaching`` of everything."""
-    return of_teacher(nn.Flatten(), temperature)(teaching, scores, LABELS)
+    return of_classes(scores, teaching, temperature)
 
 
 def small(seed):
@@ -54,8 +54,11 @@ def test_hot_teachers_pull_scores_to_theirs_in_proportion():
 def test_shares_add_up():
     teacher, x = small(0), torch.rand(2, 64)
     mixed = PLAIN.model_copy(update={"distillation": Distillation(temperature=3.0, share=0.25), "label_smoothing": 0.1})
-    expected = 0.25 * of_teacher(teacher, 3.0)(x, SCORES, LABELS) + 0.75 * of_labels(0.1)(x, SCORES, LABELS)
-    torch.testing.assert_close(loss_of(mixed, teacher)(x, SCORES, LABELS), expected)
+    labelled = cross_entropy(SCORES.float(), LABELS, label_smoothing=0.1)
+    expected = 0.25 * of_classes(SCORES, teacher(x), 3.0) + 0.75 * labelled
+    found = objective_of(mixed, small(1), teacher)(lambda _: SCORES, x, LABELS)
+    torch.testing.assert_close(found.loss, expected)
+    assert torch.equal(found.scores, SCORES)
 
 
 def test_a_network_learns_what_its_teacher_knows_without_a_right_label():

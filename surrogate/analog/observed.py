@@ -1,0 +1,83 @@
+"""What layers of a network are given and give while it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from surrogate.errors import InputError
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a layer was given and gave."""
+
+    given: Tensor
+    out: Tensor
+
+
+@contextmanager
+def watched(model: nn.Module, names: Iterable[str]) -> Iterator[Mapping[str, Shown]]:
+    """Within this context, what the layers ``names`` of ``model`` are given and give at its one call.
+
+    Raises :class:`InputError` where one of them is missing, or called more than once.
+    """
+    modules = dict(model.named_modules())
+    shown: dict[str, Shown] = {}
+
+    def record(name: str) -> Callable[..., None]:
+        def hook(_module: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> None:
+            if name in shown:
+                raise InputError(f"layer {name}: called more than once: give every call a layer of its own")
+            shown[name] = Shown(given[0], out)
+
+        return hook
+
+    hooks: dict[nn.Module, Callable[..., object]] = {}
+    for name in names:
+        if name not in modules:
+            raise InputError(f"layer {name}: not in the reference network: give one with the same names")
+        hooks[modules[name]] = record(name)
+    with hooked(hooks):
+        yield shown
+
+
+def observed(model: nn.Module, names: Iterable[str], inputs: Tensor) -> dict[str, Shown]:
+    """What the layers ``names`` of ``model`` are given and give for ``inputs``, in evaluation, without gradients.
+
+    Raises :class:`InputError` where one of them is missing, called more than once or not at all.
+    """
+    wanted = list(names)
+    with torch.no_grad(), evaluated(model), watched(model, wanted) as shown:
+        model(inputs)
+    for name in wanted:
+        if name not in shown:
+            raise InputError(f"layer {name}: not used by the network on these inputs: exclude it")
+    return dict(shown)
+
+
+@contextmanager
+def evaluated(model: nn.Module) -> Iterator[None]:
+    """``model`` in evaluation mode, then every module in the mode that it was in."""
+    training = {module: module.training for module in model.modules()}
+    try:
+        model.eval()
+        yield
+    finally:
+        for module, mode in training.items():
+            module.training = mode
+
+
+@contextmanager
+def hooked(hooks: Mapping[nn.Module, Callable[..., object]]) -> Iterator[None]:
+    """Within this context, ``hooks`` are called after their modules."""
+    handles = [module.register_forward_hook(hook) for module, hook in hooks.items()]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
