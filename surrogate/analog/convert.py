@@ -13,6 +13,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 from surrogate.analog.arrays import Arrays
 from surrogate.analog.layers import AnalogConv, AnalogLayer, AnalogLinear
 from surrogate.analog.mapping import LayerSettings, Mapping
+from surrogate.analog.observed import evaluated
 from surrogate.errors import InputError
 from surrogate.surrogate import Surrogate
 
@@ -107,7 +108,9 @@ def folded(model: nn.Module, chosen: Callable[[str], bool] = lambda name: True) 
     """
     twin = copy.deepcopy(model)
     modules = dict(twin.named_modules())
-    for layer_name, norm_name in _norms(twin):
+    with evaluated(twin):
+        norms = _norms(twin)
+    for layer_name, norm_name in norms:
         layer, norm = modules[layer_name], modules[norm_name]
         if not chosen(layer_name) or type(layer) not in LAYERS or norm.running_mean is None:
             continue

@@ -14,7 +14,7 @@ from surrogate.errors import InputError
 
 @dataclass(frozen=True)
 class Shown:
-    """What a layer was given and gave."""
+    """What a layer was given and gave, before anything changed it in place."""
 
     given: Tensor
     out: Tensor
@@ -24,26 +24,29 @@ class Shown:
 def watched(model: nn.Module, names: Iterable[str]) -> Iterator[Mapping[str, Shown]]:
     """Within this context, what the layers ``names`` of ``model`` are given and give at its one call.
 
-    Raises :class:`InputError` where one of them is missing, or called more than once.
+    Raises :class:`InputError` where one of them is missing, called more than once, or, at the end, not at all.
     """
-    modules = dict(model.named_modules())
+    wanted, modules = list(names), dict(model.named_modules())
     shown: dict[str, Shown] = {}
 
     def record(name: str) -> Callable[..., None]:
         def hook(_module: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> None:
             if name in shown:
                 raise InputError(f"layer {name}: called more than once: give every call a layer of its own")
-            shown[name] = Shown(given[0], out)
+            shown[name] = Shown(given[0].clone(), out.clone())
 
         return hook
 
     hooks: dict[nn.Module, Callable[..., object]] = {}
-    for name in names:
+    for name in wanted:
         if name not in modules:
             raise InputError(f"layer {name}: not in the reference network: give one with the same names")
         hooks[modules[name]] = record(name)
     with hooked(hooks):
         yield shown
+    for name in wanted:
+        if name not in shown:
+            raise InputError(f"layer {name}: not used by the network on these inputs: exclude it")
 
 
 def observed(model: nn.Module, names: Iterable[str], inputs: Tensor) -> dict[str, Shown]:
@@ -51,12 +54,8 @@ def observed(model: nn.Module, names: Iterable[str], inputs: Tensor) -> dict[str
 
     Raises :class:`InputError` where one of them is missing, called more than once or not at all.
     """
-    wanted = list(names)
-    with torch.no_grad(), evaluated(model), watched(model, wanted) as shown:
+    with torch.no_grad(), evaluated(model), watched(model, names) as shown:
         model(inputs)
-    for name in wanted:
-        if name not in shown:
-            raise InputError(f"layer {name}: not used by the network on these inputs: exclude it")
     return dict(shown)
 
 

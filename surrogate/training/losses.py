@@ -18,24 +18,29 @@ from surrogate.training.recipe import Distillation, TrainingRecipe
 
 @dataclass(frozen=True)
 class Scored:
-    """Scores [n, classes] of a batch and its mean loss."""
+    """Scores [n, classes] of a batch and its loss."""
 
     scores: Tensor
     loss: Tensor
 
 
-Objective: TypeAlias = Callable[[Callable[[Tensor], Tensor], Tensor, Tensor], Scored]
-"""From how the network in training scores pixels, and pixels and labels [n] of a batch, to its scores and loss."""
+Score: TypeAlias = Callable[[Tensor], Tensor]
+"""How the network in training scores pixels."""
+
+Objective: TypeAlias = Callable[[Score, Tensor, Tensor, float], Scored]
+"""From that, pixels and labels [n] of a batch, and the share of all steps that are done."""
 
 
-def objective_of(recipe: TrainingRecipe, network: nn.Module, teacher: nn.Module | None) -> Objective:
+def objective_of(
+    recipe: TrainingRecipe, network: nn.Module, teacher: nn.Module | None, device: torch.device
+) -> Objective:
     """What ``recipe`` asks of ``network``. Raises :class:`InputError` where it distils and there is no ``teacher``, or
-    compares layers on arrays and there are none."""
+    one of other layers, and where it compares layers on arrays and there are none."""
     if recipe.distillation is None:
         return Labelled(recipe.label_smoothing)
     if teacher is None:
         raise InputError("training.distillation: there is no network to learn from here: leave it out")
-    return Taught(recipe.distillation, recipe.label_smoothing, network, teacher)
+    return Taught(recipe.distillation, recipe.label_smoothing, network, teacher, device)
 
 
 class Labelled:
@@ -44,35 +49,42 @@ class Labelled:
     def __init__(self, smoothing: float) -> None:
         self._smoothing = smoothing
 
-    def __call__(self, forward: Callable[[Tensor], Tensor], pixels: Tensor, labels: Tensor) -> Scored:
-        scores = forward(pixels)
+    def __call__(self, score: Score, pixels: Tensor, labels: Tensor, done: float) -> Scored:
+        scores = score(pixels)
         return Scored(scores, cross_entropy(scores.float(), labels, label_smoothing=self._smoothing))
 
 
 class Taught:
-    """Of ``recipe.share`` the distance from the classes that ``teacher`` gives, the rest that from the labels; to this
-    is added ``recipe.features`` times the sum of :func:`relative_error` of what the layers on arrays of ``network``
-    give, before whatever follows them, from what the teacher's of the same names do, as FitNets' hints (Romero et al.,
-    arXiv:1412.6550), but in every layer and throughout."""
+    """Of ``recipe.share`` the distance from the classes that ``teacher`` gives, the rest that from the labels. At
+    first, while less than ``recipe.features_until`` is done, ``recipe.features`` times the sum of
+    :func:`relative_error` is added: of what the layers on arrays of ``network`` give, before whatever follows them,
+    from what the teacher's of the same names do, with batch norms folded into them. So do FitNets' hints for one layer
+    (Romero et al., arXiv:1412.6550)."""
 
-    def __init__(self, recipe: Distillation, smoothing: float, network: nn.Module, teacher: nn.Module) -> None:
+    def __init__(
+        self, recipe: Distillation, smoothing: float, network: nn.Module, teacher: nn.Module, device: torch.device
+    ) -> None:
         self._recipe, self._smoothing, self._network = recipe, smoothing, network
         self._layers = list(analog_layers(network)) if recipe.features else []
         if recipe.features and not self._layers:
             raise InputError("training.distillation.features: no layers on arrays here to compare: leave it out")
-        self._teacher = folded(teacher, self._layers.__contains__).eval()
+        if missing := sorted(set(self._layers) - dict(teacher.named_modules()).keys()):
+            raise InputError(f"training.distillation.features: no layer {missing[0]} in the network to learn from")
+        self._teacher = folded(teacher, self._layers.__contains__).eval().to(device)
 
-    def __call__(self, forward: Callable[[Tensor], Tensor], pixels: Tensor, labels: Tensor) -> Scored:
-        share = self._recipe.share
-        with torch.no_grad(), watched(self._teacher, self._layers) as wanted:
+    def __call__(self, score: Score, pixels: Tensor, labels: Tensor, done: float) -> Scored:
+        recipe = self._recipe
+        layers = self._layers if done < recipe.features_until else []
+        with torch.no_grad(), watched(self._teacher, layers) as wanted:
             said = self._teacher(pixels)
-        with watched(self._network, self._layers) as shown:
-            scores = forward(pixels)
-        loss = share * of_classes(scores, said, self._recipe.temperature)
-        if share < 1:
-            loss = loss + (1 - share) * cross_entropy(scores.float(), labels, label_smoothing=self._smoothing)
-        for name in self._layers:
-            loss = loss + self._recipe.features * relative_error(shown[name].out, wanted[name].out)
+        with watched(self._network, layers) as shown:
+            scores = score(pixels)
+        loss = recipe.share * of_classes(scores, said, recipe.temperature)
+        if recipe.share < 1:
+            labelled = cross_entropy(scores.float(), labels, label_smoothing=self._smoothing)
+            loss = loss + (1 - recipe.share) * labelled
+        for name in layers:
+            loss = loss + recipe.features * relative_error(name, shown[name].out, wanted[name].out)
         return Scored(scores, loss)
 
 
@@ -84,6 +96,14 @@ def of_classes(scores: Tensor, taught: Tensor, temperature: float) -> Tensor:
     return -(temperature**2) * (wanted * log_softmax(scores.float() / temperature, -1)).sum(-1).mean()
 
 
-def relative_error(found: Tensor, wanted: Tensor) -> Tensor:
-    """Sum of squares of what ``found`` is off, over that of ``wanted``; 0 where all of both is 0."""
-    return (found.float() - wanted.float()).square().sum() / wanted.float().square().sum().clamp_min(1e-30)
+def relative_error(name: str, found: Tensor, wanted: Tensor) -> Tensor:
+    """Sum of squares of what ``found`` of the layer ``name`` is off, over that of ``wanted``; 0 where that is 0, as
+    there is nothing to be relative to. Raises :class:`InputError` where their shapes differ."""
+    if found.shape != wanted.shape:
+        raise InputError(
+            f"training.distillation.features: layer {name} gives {tuple(found.shape)}, the network to learn from "
+            f"{tuple(wanted.shape)}: give one of the same layers"
+        )
+    power = wanted.float().square().sum()
+    off = (found.float() - wanted.float()).square().sum()
+    return torch.where(power > 0, off / power.clamp_min(torch.finfo(power.dtype).tiny), 0.0)

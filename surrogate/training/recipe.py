@@ -78,12 +78,14 @@ class Augmentation(Strict):
 
 class Distillation(Strict):
     """Learning from what the network says that training starts from: ``share`` of the loss is the distance from its
-    classes' probabilities at ``temperature``, the rest is that of the labels; ``features`` times the squared relative
-    errors of all layers on arrays are added (:mod:`surrogate.training.losses`)."""
+    classes' probabilities at ``temperature``, the rest is that of the labels. ``features`` times the squared relative
+    errors of all layers on arrays are added until the share ``features_until`` of all steps is done
+    (:mod:`surrogate.training.losses`)."""
 
     temperature: Annotated[float, Field(gt=0, le=100)] = 2.0
     share: Annotated[float, Field(gt=0, le=1)] = 1.0
     features: Annotated[float, Field(ge=0, le=1000)] = 0.0
+    features_until: Annotated[float, Field(gt=0, le=1)] = 1.0
 
 
 class TrainingRecipe(Strict):

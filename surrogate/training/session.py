@@ -55,7 +55,7 @@ def train_in(folder: Path, trainer: Trainer, identity: Mapping[str, Any], observ
         while not trainer.finished:
             epochs = len(trainer.curve)
             trainer.step()
-            observer.step(trainer.steps_done, trainer.recipe.epochs * trainer.steps_per_epoch)
+            observer.step(trainer.steps_done, trainer.steps)
             ended, stop = len(trainer.curve) > epochs, stopped.is_set()
             if ended or stop or time.monotonic() - saved > CHECKPOINT_EVERY_S:
                 state = {**trainer.state(), "spent": asdict(clock.spent())}

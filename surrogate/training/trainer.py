@@ -26,8 +26,8 @@ HELD_OUT_SEED = 0
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch came to: mean training loss, training accuracy as the images were shown (augmented, with noise),
-    accuracy on the validation images (None without any), and the last learning rate."""
+    """What one epoch came to: training loss, mean of its batches, training accuracy as the images were shown
+    (augmented, with noise), accuracy on the validation images (None without any), and the last learning rate."""
 
     epoch: int
     loss: float
@@ -57,7 +57,7 @@ def held_out(images: Images, count: int) -> Split:
 class Trainer:
     """A network in training. It is changed in place; ``curve`` has one entry an epoch, ``best`` the weights of the
     best one. Between two calls of :meth:`step` it may be left, and later go on from :meth:`state`. A recipe that
-    distils learns from ``teacher``."""
+    distils learns from a copy of ``teacher``."""
 
     def __init__(
         self,
@@ -74,14 +74,15 @@ class Trainer:
         self.network = network.to(device)
         if recipe.memory == "channels_last":
             self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._objective = objective_of(recipe, self.network, teacher.to(device) if teacher is not None else None)
-        self.split, self.recipe, self.device, self._seed = split, recipe, torch.device(device), seed
+        self.device = torch.device(device)
+        self._objective = objective_of(recipe, self.network, teacher, self.device)
+        self.split, self.recipe, self._seed = split, recipe, seed
         self._forward = forward or (with_weight_noise(recipe.weight_noise) if recipe.weight_noise else as_it_is)
         self._pixels, self._labels = split.train.pixels.to(device), split.train.labels.to(device)
         self._epoch_images = min(len(split.train), recipe.epoch_images or len(split.train))
         self.steps_per_epoch = -(-self._epoch_images // recipe.batch)
         self.optimiser = make_optimiser(recipe.optimiser, self.network)
-        self.schedule = make_schedule(recipe.schedule, self.optimiser, recipe.epochs * self.steps_per_epoch)
+        self.schedule = make_schedule(recipe.schedule, self.optimiser, self.steps)
         self._order_generator = Generator().manual_seed(seed)
         self._change_generator = Generator().manual_seed(seed + 1_000_003)
         self._noise_generator = Generator().manual_seed(seed + 2_000_003)
@@ -99,6 +100,11 @@ class Trainer:
     def steps_done(self) -> int:
         """Steps since the beginning."""
         return len(self.curve) * self.steps_per_epoch + self._step
+
+    @property
+    def steps(self) -> int:
+        """Steps of all epochs."""
+        return self.recipe.epochs * self.steps_per_epoch
 
     def _begin_epoch(self) -> None:
         self._step = 0
@@ -120,7 +126,7 @@ class Trainer:
                 pixels = pixels.contiguous(memory_format=torch.channels_last)
         self.optimiser.zero_grad()
         with self._precision():
-            found = self._objective(self._scores, pixels, labels)
+            found = self._objective(self._scores, pixels, labels, self.steps_done / self.steps)
         found.loss.backward()
         self.optimiser.step()
         self.schedule.step()

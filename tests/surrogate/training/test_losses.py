@@ -22,11 +22,6 @@ SCORES = torch.tensor([[2.0, -1.0, 0.5], [0.0, 3.0, 1.0]], dtype=torch.float64)
 LABELS = torch.tensor([0, 2])
 
 
-def of(teaching, temperature, scores):
-    """The loss of ``scores`` for a teacher that says ``teaching`` of everything."""
-    return of_classes(scores, teaching, temperature)
-
-
 def small(seed):
     torch.manual_seed(seed)
     return nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, 3))
@@ -34,20 +29,20 @@ def small(seed):
 
 def test_a_teacher_that_is_sure_says_labels():
     sure = 1e3 * nn.functional.one_hot(LABELS, 3).double()
-    torch.testing.assert_close(of(sure, 1.0, SCORES).double(), cross_entropy(SCORES, LABELS))
+    torch.testing.assert_close(of_classes(SCORES, sure, 1.0).double(), cross_entropy(SCORES, LABELS))
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 4.0])
 def test_nothing_pulls_at_scores_that_are_the_teachers(temperature):
     scores = (SCORES + 7.0).requires_grad_()
-    of(SCORES, temperature, scores).backward()
+    of_classes(scores, SCORES, temperature).backward()
     torch.testing.assert_close(scores.grad, torch.zeros_like(scores), rtol=0, atol=1e-6)
 
 
 def test_hot_teachers_pull_scores_to_theirs_in_proportion():
     """Hinton, Vinyals, Dean, arXiv:1503.02531, equation 4, for scores of zero mean."""
     wanted, scores = SCORES - SCORES.mean(-1, keepdim=True), torch.zeros_like(SCORES, requires_grad=True)
-    of(wanted, 1000.0, scores).backward()
+    of_classes(scores, wanted, 1000.0).backward()
     torch.testing.assert_close(scores.grad, -wanted / 3 / len(SCORES), rtol=0.05, atol=1e-3)
 
 
@@ -56,7 +51,7 @@ def test_shares_add_up():
     mixed = PLAIN.model_copy(update={"distillation": Distillation(temperature=3.0, share=0.25), "label_smoothing": 0.1})
     labelled = cross_entropy(SCORES.float(), LABELS, label_smoothing=0.1)
     expected = 0.25 * of_classes(SCORES, teacher(x), 3.0) + 0.75 * labelled
-    found = objective_of(mixed, small(1), teacher)(lambda _: SCORES, x, LABELS)
+    found = objective_of(mixed, small(1), teacher, torch.device("cpu"))(lambda _: SCORES, x, LABELS, 0.0)
     torch.testing.assert_close(found.loss, expected)
     assert torch.equal(found.scores, SCORES)
 
@@ -82,7 +77,9 @@ def test_learning_from_nobody_is_refused(tmp_path):
         train_software(mine, tmp_path, data(), 0)
 
 
-@pytest.mark.parametrize("wrong", [{"temperature": 0}, {"temperature": float("nan")}, {"share": 0}, {"share": 1.1}])
+@pytest.mark.parametrize("wrong", [{"temperature": 0}, {"temperature": float("nan")}, {"share": 0}, {"share": 1.1},
+                                   {"features": -1}, {"features": float("nan")}, {"features": 1001},
+                                   {"features_until": 0}, {"features_until": 1.5}])  # fmt: skip
 def test_wrong_values_are_refused(wrong):
     with pytest.raises(ValidationError, match=next(iter(wrong))):
         Distillation(**wrong)
