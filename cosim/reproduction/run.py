@@ -23,7 +23,7 @@ from cosim.version import code_version
 from surrogate.data.catalogue import load
 from surrogate.data.images import DataSet
 from surrogate.hashes import network_hash
-from surrogate.reproduction.comparison import ACCURACIES, Compared, SeedRun, compare
+from surrogate.reproduction.comparison import Compared, SeedRun, compare
 from surrogate.reproduction.kept import kept
 from surrogate.reproduction.plans import plan, shortened
 
@@ -113,14 +113,13 @@ def _row(
 ) -> dict[str, Any]:
     """One row of the table; its wall time is that of all trainings, campaign, fit and sign-off, whenever they ran."""
     wall_s = sum(sum(c.seconds.values()) for c in compared) + place.seconds + (signed["wall_s"] if signed else 0.0)
-    names = (*ACCURACIES, "control_ideal", "noise_ideal")
     report = place.layout.surrogate.report or {}
     return {
         "network": job.variant, "data": data.test.name, "test_images": len(data.test), "layout": place.layout.name,
         "arrays": f"{place.layout.settings.rows}x{place.layout.settings.columns}",
-        "accuracy": {name: _over_seeds(c.accuracy[name] for c in compared) for name in names},
+        "accuracy": {name: _over_seeds(c.accuracy[name] for c in compared) for name in compared[0].accuracy},
         "by_seed": [{"seed": c.seed, **c.accuracy} for c in compared],
-        "training_s": {name: _over_seeds(c.seconds[name] for c in compared) for name in names},
+        "training_s": {name: _over_seeds(c.seconds[name] for c in compared) for name in compared[0].accuracy},
         "surrogate_ser_db": {role: scores["ser_db"] for role, scores in report.get("roles", {}).items()},
         "surrogate_s": place.seconds, "signoff": signed, "seeds": [c.seed for c in compared], "wall_s": wall_s,
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores", "device": job.device,

@@ -4,6 +4,7 @@ from surrogate.analog.calibrate import calibrate, calibrate_outputs, calibrate_r
 from surrogate.analog.convert import analog_layers, convert, to_digital
 from surrogate.analog.layers import AnalogConv, AnalogLayer, AnalogLinear
 from surrogate.analog.mapping import LayerSettings, Mapping
+from surrogate.analog.ordering import order_rows
 from surrogate.analog.quantised import quantised, unquantised
 from surrogate.analog.tiling import Tiling, summary
 
@@ -20,6 +21,7 @@ __all__ = [
     "calibrate_ranges",
     "convert",
     "deploy",
+    "order_rows",
     "quantised",
     "summary",
     "to_digital",

@@ -6,7 +6,7 @@ engine's expansion) is computed in the forward pass, so that nothing can go stal
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Generator, Tensor, nn
@@ -19,6 +19,7 @@ from surrogate.analog.pulses import codes_of, zero_code
 from surrogate.analog.spans import initial_span, of_arrays
 from surrogate.analog.tiling import Tiling
 from surrogate.analog.weights.integers import kept
+from surrogate.analog.wiring import Wiring
 from surrogate.errors import InputError
 from surrogate.fast.windows import Windows
 
@@ -30,6 +31,7 @@ class AnalogLayer(nn.Module):
 
     ``weight`` is clipped to ±``span``, inputs to ``input_range``; ``gain`` and ``offset`` calibrate the digital
     read-out. ``converter_range`` is the charge (current scale x time scale) at which a converter is full.
+    ``order`` [G, ch] is which channel of a pixel is on its next word line (None: as they are).
     ``cells`` are fixed states, ``currents`` A what a one-hot read shows of them, and ``chip`` the seed of what else a
     chip has, where the layer is deployed (see ``calibrate.deploy``), else None.
     """
@@ -40,6 +42,7 @@ class AnalogLayer(nn.Module):
     gain: Tensor
     offset: Tensor
     converter_range: Tensor | None
+    order: Tensor | None
     cells: Tensor | None
     currents: Tensor | None
     chip: Tensor | None
@@ -56,9 +59,10 @@ class AnalogLayer(nn.Module):
             effect.check(settings.currents, arrays.surrogate)
         self.arrays, self.settings = arrays, settings
         self.tiling = Tiling(
-            weight[0].numel(), outputs // groups, groups, settings.rows, settings.columns,
-            encoding.columns, 0 if encoding.shared_level is None else 1,
+            weight[0].numel() * settings.spacing, outputs // groups, groups, settings.rows, settings.columns,
+            encoding.columns, 0 if encoding.shared_level is None else 1, settings.spacing,
         )  # fmt: skip
+        self.register_buffer("order", None)
         self.weight = nn.Parameter(weight.clone())
         self.bias = None if bias is None else nn.Parameter(bias.detach().clone())
         self._register_range("span", initial_span(settings, self.tiling, weight, self.by_rows(weight)))
@@ -69,6 +73,12 @@ class AnalogLayer(nn.Module):
         self.register_buffer("converter_range", None if full is None else torch.tensor(full, dtype=weight.dtype))
         for name in ("cells", "currents", "chip"):
             self.register_buffer(name, None)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *others: Any) -> None:
+        order = state_dict.get(f"{prefix}order")
+        if order is not None and self.order is None:
+            self.order = order.new_empty(order.shape, device=self.weight.device)
+        super()._load_from_state_dict(state_dict, prefix, *others)
 
     def _register_range(self, name: str, value: Tensor) -> None:
         if self.settings.weights.learned:
@@ -102,6 +112,27 @@ class AnalogLayer(nn.Module):
         """The weight whose :meth:`matrices` are ``matrix``."""
         raise NotImplementedError
 
+    # word lines
+
+    @property
+    def wiring(self) -> Wiring:
+        """Which word lines the inputs drive."""
+        return Wiring(self.order, self.settings.spacing)
+
+    def set_order(self, order: Tensor) -> None:
+        """Let the channels of each pixel lie on its word lines in the ``order`` [G, ch]; ranges of arrays begin anew.
+        Raises :class:`InputError` where it is none of all channels."""
+        groups = self.tiling.groups
+        channels = self.weight.shape[1]
+        whole = torch.arange(channels, device=order.device).expand(groups, -1)
+        if order.shape != whole.shape or not torch.equal(order.sort(-1).values, whole):
+            raise InputError(f"order {tuple(order.shape)}: give each of {channels} channels once, for {groups} groups")
+        self.order = order.to(self.weight.device)
+        if self.settings.span == "tile":
+            weight = self.weight.detach()
+            with torch.no_grad():
+                self.span.copy_(initial_span(self.settings, self.tiling, weight, self.by_rows(weight)))
+
     # inputs
 
     @property
@@ -114,8 +145,9 @@ class AnalogLayer(nn.Module):
         return self.phases_per_input * self.windows().vmms(self.images(x)) * self.tiling.arrays
 
     def phases(self, images: Tensor) -> Tensor:
-        """Pulse widths [P, B, H, W, ch] in 0..1 of ``images`` [B, H, W, ch]; the second of two phases is subtracted."""
-        return codes_of(images, self.input_range, self.settings)
+        """Pulse widths [P, B, H, W, ch·spacing] in 0..1 of ``images`` [B, H, W, ch] on the word lines of each pixel;
+        the second of two phases is subtracted."""
+        return self.wiring.inputs(codes_of(images, self.input_range, self.settings))
 
     def widths(self, images: Tensor) -> Tensor:
         """Pulse widths [P, v, G, R, n] (in units of t_max) of every VMM of ``images`` on the used rows."""
@@ -133,11 +165,12 @@ class AnalogLayer(nn.Module):
 
     def by_rows(self, weight: Tensor) -> Tensor:
         """``weight`` by arrays and used rows, [G, R, n, out]."""
-        return self.tiling.split_rows(self.matrices(weight).transpose(1, 2)).permute(0, 2, 3, 1)
+        rows = self.wiring.rows(self.matrices(weight))
+        return self.tiling.split_rows(rows.transpose(1, 2)).permute(0, 2, 3, 1)
 
     def by_layer(self, values: Tensor) -> Tensor:
         """The weight of values [G, R, n, out] by arrays and used rows."""
-        return self.of_matrices(values.flatten(1, 2)[:, : self.tiling.fan_in])
+        return self.of_matrices(self.wiring.of_rows(values.flatten(1, 2)[:, : self.tiling.fan_in]))
 
     def weight_span(self) -> Tensor:
         """:attr:`span` in a shape that goes with the weight's."""
@@ -239,7 +272,7 @@ class AnalogLayer(nn.Module):
     def extra_repr(self) -> str:
         """The matrix and its arrays."""
         t = self.tiling
-        return f"{t.fan_in}x{t.fan_out}, groups={t.groups}, {t.arrays} arrays of {t.rows}x{t.columns}"
+        return f"{t.fan_in // t.spacing}x{t.fan_out}, groups={t.groups}, {t.arrays} arrays of {t.rows}x{t.columns}"
 
 
 class AnalogLinear(AnalogLayer):

@@ -19,7 +19,7 @@ from surrogate.mapping import CurrentRange
 from surrogate.validation import first_error
 
 MOST_ROWS = MOST_COLUMNS = 4096
-MOST_BITS = 16
+MOST_BITS = MOST_SPACING = 16
 SPANS = ("layer", "column", "tile")
 SIGNED_AS = ("phases", "offset")
 
@@ -50,6 +50,9 @@ class LayerSettings:
     span: str = "layer"
     """what shares one range of weights: the whole ``layer``, each output (``column``) or array (``tile``) of its own"""
 
+    spacing: int = 1
+    """word lines from one input to the next, 1 … 16: with 2, an idle one lies between any two, so that the inputs of a
+    layer are no neighbours, for twice the word lines"""
     products: tuple[int, int, int] | None = None
     """terms of the current, of the drop, and time slots in the engine's expansion (``surrogate.fast.engine``): fewer
     are faster, (2, 1, 1) for training; None: what suits the array's size"""
@@ -103,6 +106,7 @@ class LayerSettings:
         if self.columns % 2 and self.weights.mapping == "differential":
             raise InputError(f"{tile}: columns {self.columns} is odd: differential pairs need an even number")
         _whole("bits", self.bits, 1, MOST_BITS, "pulse widths")
+        _whole("spacing", self.spacing, 1, min(MOST_SPACING, self.rows), tile)
         if self.converter_bits is not None:
             _whole("converter_bits", self.converter_bits, 1, MOST_BITS, "converter")
         if not isinstance(self.currents, CurrentRange):

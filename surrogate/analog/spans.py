@@ -29,7 +29,8 @@ def _by_tiles(settings: LayerSettings, tiling: Tiling, size: Tensor) -> Tensor:
     for group in size:
         for k, rows in enumerate(group):
             inside = min(tiling.used_rows, tiling.fan_in - k * tiling.used_rows)
-            for tile in rows[:inside].split(tiling.outputs, dim=-1):
+            carrying = rows[:inside][-k * tiling.used_rows % tiling.spacing :: tiling.spacing]
+            for tile in (carrying if len(carrying) else rows[:inside]).split(tiling.outputs, dim=-1):
                 found.append(settings.weights.span.spans(tile.reshape(1, -1), settings.weights.steps))
     return torch.cat(found).reshape(tiling.groups, tiling.row_tiles, tiling.column_tiles)
 

@@ -12,6 +12,7 @@ from rich.table import Table
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from surrogate.analog.observed import evaluated, hooked
 from surrogate.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class Tiling:
 
     Its rows are split evenly over as few arrays as hold them and lie at the clamps' end of each; its outputs fill
     column after column, array after array, shared columns behind them. Groups share no array. What is left stays at the
-    minimum current, its rows idle.
+    minimum current, its rows idle. Of the ``in`` rows every ``spacing``th carries an input.
     """
 
     fan_in: int
@@ -35,6 +36,7 @@ class Tiling:
     columns: int
     per_output: int = 2
     shared: int = 0
+    spacing: int = 1
 
     def __post_init__(self) -> None:
         if self.per_output + self.shared > self.columns:
@@ -78,7 +80,7 @@ class Tiling:
     def cells_used(self) -> int:
         """Cells that carry weights or what is shared."""
         of_arrays = self.shared * self.column_tiles
-        return self.groups * self.fan_in * (self.per_output * self.fan_out + of_arrays)
+        return self.groups * (self.fan_in // self.spacing) * (self.per_output * self.fan_out + of_arrays)
 
     def split_rows(self, values: Tensor) -> Tensor:
         """``values`` [..., in] by arrays and their used rows, [..., R, n]; zero where there is no input."""
@@ -170,17 +172,8 @@ def summary(model: nn.Module, image: Tensor) -> Summary:
 
         return count
 
-    hooks = [layer.register_forward_hook(counter(name)) for name, layer in analog.items()]
-    training = {m: m.training for m in model.modules()}
-    try:
-        model.eval()
-        with torch.no_grad():
-            model(image)
-    finally:
-        for hook in hooks:
-            hook.remove()
-        for module, mode in training.items():
-            module.training = mode
+    with torch.no_grad(), evaluated(model), hooked({layer: counter(name) for name, layer in analog.items()}):
+        model(image)
     rows = tuple(_row(name, analog[name], calls[name]) for name in analog)
     return Summary(rows, tuple(_digital(model.named_modules())))
 
@@ -188,7 +181,7 @@ def summary(model: nn.Module, image: Tensor) -> Summary:
 def _row(name: str, layer: AnalogLayer, vmms: int) -> LayerRow:
     t = layer.tiling
     cells = t.arrays * t.rows * t.columns
-    matrix = f"{t.fan_in}x{t.fan_out}" + (f" in {t.groups} groups" if t.groups > 1 else "")
+    matrix = f"{t.fan_in // t.spacing}x{t.fan_out}" + (f" in {t.groups} groups" if t.groups > 1 else "")
     return LayerRow(
         layer=name or "(all)",
         kind=layer.kind,

@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import nn
 
-from surrogate.analog import LayerSettings, Mapping, analog_layers, calibrate, convert, deploy, to_digital
+from surrogate.analog import LayerSettings, Mapping, analog_layers, calibrate, convert, deploy, order_rows, to_digital
 from surrogate.data.images import DataSet, Images
 from surrogate.hashes import network_hash, surrogate_hash
 from surrogate.reproduction.kept import Result, digest, kept
@@ -29,11 +29,20 @@ RETRAINING_SEED = 1000
 
 
 @dataclass(frozen=True)
+class Wires:
+    """Which word lines drive the retrained network: its inputs in an order in which neighbours are seldom active
+    together (:mod:`surrogate.analog.ordering`), and in the layers of ``spacing``, by name, so many lines apart."""
+
+    spacing: dict[str, int]
+
+
+@dataclass(frozen=True)
 class Plan:
     """What is compared: the software network's recipe, how its twins are retrained (all alike), the standard deviation
     of the relative weight noise of the simple baseline, how many training images calibrate, and the engine's expansion
     (:class:`LayerSettings`) in ``products`` while training, in ``testing`` at every test (None: the one that suits the
-    arrays' size). The sign-off compares SPICE with networks as tested."""
+    arrays' size). The sign-off compares SPICE with networks as tested. With ``wires`` the retrained network's inputs
+    lie on other word lines than those of the networks that it is compared with, which lie as they come."""
 
     software: Recipe
     retraining: TrainingRecipe
@@ -41,6 +50,7 @@ class Plan:
     calibration: int = 1000
     products: tuple[int, int, int] = (2, 1, 1)
     testing: tuple[int, int, int] | None = None
+    wires: Wires | None = None
 
 
 @dataclass(frozen=True)
@@ -51,9 +61,20 @@ class Layout:
     surrogate: Surrogate
     settings: LayerSettings
 
-    def twin(self, network: nn.Module, products: tuple[int, int, int] | None = None) -> nn.Module:
-        """``network`` on the arrays, the same settings for all layers but perhaps another expansion of the engine."""
-        return convert(network, self.surrogate, Mapping(replace(self.settings, products=products)))
+    def twin(
+        self,
+        network: nn.Module,
+        products: tuple[int, int, int] | None = None,
+        spacing: dict[str, int] | None = None,
+    ) -> nn.Module:
+        """``network`` on the arrays, the same settings for all layers but perhaps another expansion of the engine, and
+        another ``spacing`` of inputs in some layers."""
+        apart = {name: {"spacing": lines} for name, lines in (spacing or {}).items()}
+        return convert(network, self.surrogate, Mapping.of(replace(self.settings, products=products), apart))
+
+
+Place = Callable[[Layout, tuple[int, int, int] | None], nn.Module]
+"""How the software network is put on a layout's arrays."""
 
 
 class SeedRun:
@@ -94,14 +115,38 @@ class SeedRun:
         """``network`` (the software network by default) programmed one-hot into the arrays of ``layout``, ranges and
         the gain and offset of each column calibrated, not retrained."""
         chosen = self._trained_software() if network is None else network
-        made_of = network_hash(chosen.state_dict())
+        return self._deployed(layout, chosen, layout.twin(chosen, self.plan.testing), "deployed", {})
+
+    def deployed_on_wires(self, layout: Layout) -> Result:
+        """The software network, deployed with the wires that the retrained one has."""
+        software, place = self._trained_software(), self._on_wires
+        return self._deployed(layout, software, place(layout, self.plan.testing), "wired", self._wires())
+
+    def _deployed(
+        self, layout: Layout, network: nn.Module, twin: nn.Module, name: str, more: dict[str, Any]
+    ) -> Result:
+        made_of = network_hash(network.state_dict())
 
         def compute() -> Result:
-            fixed = self.calibrated(deploy(layout.twin(chosen, self.plan.testing)), chosen)
-            return {"accuracy": accuracy_of(fixed, self.data.test)}
+            return {"accuracy": accuracy_of(self.calibrated(deploy(twin), network), self.data.test)}
 
         depends = [made_of, self._layout(layout, self.plan.testing), self.plan.calibration, self._images]
-        return kept(self.folder / layout.name / f"deployed-{made_of[:8]}.json", depends, compute)
+        return kept(
+            self.folder / layout.name / f"{name}-{made_of[:8]}.json", [*depends, *([more] if more else [])], compute
+        )
+
+    def _as_it_comes(self, layout: Layout, products: tuple[int, int, int] | None) -> nn.Module:
+        return layout.twin(self._trained_software(), products)
+
+    def _on_wires(self, layout: Layout, products: tuple[int, int, int] | None) -> nn.Module:
+        if self.plan.wires is None:
+            return self._as_it_comes(layout, products)
+        twin = layout.twin(self._trained_software(), products, self.plan.wires.spacing)
+        order_rows(twin, self.data.train.first(self.plan.calibration).pixels, self._trained_software())
+        return twin
+
+    def _wires(self) -> dict[str, Any]:
+        return {} if self.plan.wires is None else {"wires": asdict(self.plan.wires)}
 
     def calibrated(self, twin: nn.Module, network: nn.Module) -> nn.Module:
         """``twin`` with ranges, gains and offsets that bring its layers closest to those of ``network``."""
@@ -113,26 +158,31 @@ class SeedRun:
         weights alone (the simple baseline), as a digital one, and its accuracy on ideal arrays."""
         ideal = Layout("ideal", ideal_arrays(settings), settings)
         recipe = self.plan.retraining.model_copy(update={"weight_noise": noise})
-        twin, result = self._trained(ideal, recipe, f"noise-{noise:g}" if noise else "control", self.folder)
+        twin, result = self._trained(
+            ideal, recipe, f"noise-{noise:g}" if noise else "control", self.folder, self._as_it_comes, {}
+        )
         return to_digital(twin), result
 
     def retrained(self, layout: Layout) -> tuple[nn.Module, Result]:
-        """The twin on ``layout`` after retraining through its surrogate."""
-        return self._trained(layout, self.plan.retraining, "retrained", self.folder / layout.name)
+        """The twin on ``layout``, with the plan's wires, after retraining through its surrogate."""
+        folder = self.folder / layout.name
+        return self._trained(layout, self.plan.retraining, "retrained", folder, self._on_wires, self._wires())
 
-    def _trained(self, layout: Layout, recipe: TrainingRecipe, name: str, folder: Path) -> tuple[nn.Module, Result]:
+    def _trained(
+        self, layout: Layout, recipe: TrainingRecipe, name: str, folder: Path, place: Place, more: dict[str, Any]
+    ) -> tuple[nn.Module, Result]:
         software = self._trained_software()
-        twin = self.calibrated(layout.twin(software, self.plan.products), software)
+        twin = self.calibrated(place(layout, self.plan.products), software)
         depends: dict[str, Any] = {
             "start": network_hash(software.state_dict()), "layout": self._layout(layout), "recipe": recipe.model_dump(),
             "seed": self.seed, "images": list(self._images), "calibration": self.plan.calibration,
-            "products": list(self.plan.products),
+            "products": list(self.plan.products), **more,
         }  # fmt: skip
         where = folder / f"{name}-{digest(depends)[:8]}"
         split = held_out(self.data.train, self.plan.software.training.validation)
         trainer = Trainer(twin, split, recipe, self.seed + RETRAINING_SEED, self.device, teacher=software)
         spent = train_in(where, trainer, depends, self.observer)
-        final = layout.twin(software, self.plan.testing)
+        final = place(layout, self.plan.testing)
         final.load_state_dict(trainer.best)
         for part in analog_layers(final).values():
             layout.surrogate.domain.check_state(part.states().detach())
@@ -163,9 +213,6 @@ class Compared:
     network: nn.Module
 
 
-ACCURACIES = ("software", "deployed", "control", "noise", "retrained")
-
-
 def compare(run: SeedRun, layout: Layout, report: Callable[[str], None] = lambda text: None) -> Compared:
     """All figures of ``run`` on ``layout``: control and noise-injected networks are deployed on it as the software
     network is."""
@@ -179,6 +226,8 @@ def compare(run: SeedRun, layout: Layout, report: Callable[[str], None] = lambda
 
     note("software", run.software_result)
     note("deployed", run.deployed(layout))
+    if run.plan.wires is not None:
+        note("wired", run.deployed_on_wires(layout))
     for name, noise in (("control", 0.0), ("noise", run.plan.noise)):
         network, trained = run.without_layout(layout.settings, noise)
         note(f"{name}_ideal", trained)

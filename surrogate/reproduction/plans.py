@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from surrogate.data.images import DataSet
 from surrogate.errors import InputError
-from surrogate.reproduction.comparison import Plan, limited
+from surrogate.reproduction.comparison import Plan, Wires, limited
 from surrogate.training.recipe import Adam, AdamW, Augmentation, Distillation, OneCycle, RelativeAdam, TrainingRecipe
 from surrogate.training.recipe_files import load_recipe
 
@@ -20,7 +20,7 @@ _RETRAINING = {
         augmentation=Augmentation(shift=2),
     ),
     "vgg": TrainingRecipe(
-        epochs=8, epoch_images=10_000, batch=16, optimiser=RelativeAdam(rate=0.03), schedule=OneCycle(warmup=0.2),
+        epochs=4, epoch_images=10_000, batch=16, optimiser=RelativeAdam(rate=0.01), schedule=OneCycle(warmup=0.2),
         distillation=Distillation(features=10.0, features_until=0.5), augmentation=Augmentation(flip=True, shift=2),
     ),
     "digits": TrainingRecipe(epochs=12, batch=64, optimiser=Adam(rate=4e-3)),
@@ -30,6 +30,9 @@ NAMES = tuple(_RETRAINING)
 _TESTING = {"vgg": (3, 2, 1)}
 """The engine's expansion at tests of networks too large for the finest: 10,000 images through the network of CIFAR-10
 take a third of the time."""
+
+_WIRES = {"vgg": Wires({"0": 2})}
+"""The first of so many layers spoils what all others see, and has the fewest word lines: they are taken twice."""
 
 
 def plan(name: str, quick: bool = False) -> Plan:
@@ -41,7 +44,8 @@ def plan(name: str, quick: bool = False) -> Plan:
         short = recipe.training.model_copy(update={"epochs": 1, "validation": 200})
         recipe = recipe.model_copy(update={"training": short})
         retraining = retraining.model_copy(update={"epochs": 1})
-    return Plan(recipe, retraining, calibration=200 if quick else 1000, testing=_TESTING.get(name))
+    calibration = 200 if quick else 1000
+    return Plan(recipe, retraining, calibration=calibration, testing=_TESTING.get(name), wires=_WIRES.get(name))
 
 
 def shortened(data: DataSet) -> DataSet:
