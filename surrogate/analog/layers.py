@@ -297,7 +297,7 @@ class AnalogLinear(AnalogLayer):
 
     def arranged(self, values: Tensor, x: Tensor) -> Tensor:
         """See :class:`AnalogLayer`."""
-        return values.reshape(*x.shape[:-1], -1)
+        return values.reshape(*x.shape[:-1], values.shape[-1])
 
     def windows(self) -> Windows:
         """See :class:`AnalogLayer`."""
@@ -351,7 +351,7 @@ class AnalogConv(AnalogLayer):
                 x.shape[2:], self._padding(), self.kernel_size, self.stride, self.dilation, strict=True
             )
         ]
-        return values.reshape(x.shape[0], *sides, -1).movedim(-1, 1)
+        return values.reshape(x.shape[0], *sides, values.shape[-1]).movedim(-1, 1)
 
     def _padding(self) -> list[tuple[int, int]]:
         pairs = list(zip(self.around[0::2], self.around[1::2], strict=True))

@@ -27,6 +27,8 @@ PART = 2**24
 
 def sums(layer: AnalogLayer, images: Tensor, cells: Cells) -> Tensor:
     """Sums [P, v, out] (:meth:`AnalogLayer.summed`) of all VMMs of ``images`` [B, H, W, ch]."""
+    if not layer.windows().vmms(images):
+        return images.new_zeros(layer.phases_per_input, 0, layer.tiling.groups * layer.tiling.fan_out)
     if layer.settings.shows_columns:
         return _by_columns(layer, images, cells)
     if isinstance(layer.arrays.tiles, LinearTiles):

@@ -16,7 +16,7 @@ from surrogate.analog import LayerSettings, Mapping, analog_layers, calibrate, c
 from surrogate.data.images import DataSet
 from surrogate.mapping import CurrentRange
 from surrogate.reproduction import comparison
-from surrogate.reproduction.comparison import Layout, SeedRun, compare
+from surrogate.reproduction.comparison import Layout, SeedRun, Wires, compare
 from surrogate.reproduction.kept import kept
 from surrogate.reproduction.plans import plan
 from surrogate.stated import ideal_arrays
@@ -56,7 +56,8 @@ def test_ideal_arrays_compute_the_quantised_layer():
 
 def test_all_figures_are_there_and_the_layout_costs_accuracy(first):
     _, found = first
-    assert set(found.accuracy) == {*comparison.ACCURACIES, "control_ideal", "noise_ideal"}
+    of_networks = {"software", "deployed", "control", "noise", "retrained"}
+    assert set(found.accuracy) == of_networks | {"control_ideal", "noise_ideal"}
     assert found.accuracy["deployed"] < found.accuracy["software"]
     assert found.accuracy["retrained"] > found.accuracy["deployed"]
     assert found.accuracy["control"] < found.accuracy["control_ideal"]
@@ -71,6 +72,18 @@ def test_networks_are_tested_at_the_stated_expansion_without_being_trained_again
     assert coarse.deployed(LAYOUT)["accuracy"] == coarse.retrained(LAYOUT)[1]["accuracy"] == 0.5
     for network, products in ((tested[0], (1, 1, 1)), (tested[1], (1, 1, 1)), (found.network, None)):
         assert {layer.settings.products for layer in analog_layers(network).values()} == {products}
+
+
+def test_wires_help_the_deployed_network_and_stay_with_the_retrained_one(first, tmp_path):
+    run, found = first
+    wired = SeedRun(replace(run.plan, wires=Wires({"3": 2})), run.data, 0, copytree(run.folder, tmp_path / "wired"))
+    again = compare(wired, LAYOUT)
+    assert all(again.accuracy[name] == found.accuracy[name] for name in found.accuracy if name != "retrained")
+    assert again.accuracy["deployed"] < min(again.accuracy["wired"], again.accuracy["retrained"])
+    layers = analog_layers(again.network)
+    assert [layer.settings.spacing for layer in layers.values()] == [1, 2]
+    assert all(layer.order is not None for layer in layers.values())
+    assert all(layer.order is None for layer in analog_layers(found.network).values())
 
 
 def test_the_same_seed_gives_the_same_figures(first, tmp_path):
