@@ -12,14 +12,15 @@ from surrogate.atomic import replacing
 
 TABLE, MARKDOWN = "table.json", "table.md"
 HEADS = (
-    "network", "layout", "software", "deployed", "control", "noise injection", "retrained", "SPICE, of all test images",
-    "class agreement", "charges", "seeds", "machine",
+    "network", "layout", "software", "deployed", "on wires of its own", "control", "noise injection", "retrained",
+    "SPICE, of all test images", "class agreement", "charges", "seeds", "machine",
 )  # fmt: skip
 
 SHORT_HEADS = (
-    "made by", "layout", "software", "deployed", "control", "noise injection", "retrained", "SPICE sign-off", "seeds"
+    "made by", "layout", "software", "deployed", "on wires of its own", "control", "noise injection", "retrained",
+    "SPICE sign-off", "seeds",
 )
-ACCURACIES = ("software", "deployed", "control", "noise", "retrained")
+ACCURACIES = ("software", "deployed", "wired", "control", "noise", "retrained")
 
 Row = dict[str, Any]
 
@@ -59,9 +60,14 @@ def _table(heads: Sequence[str], rows: list[list[str]]) -> str:
 
 
 def _accuracies(row: Row) -> list[str]:
-    found = [row["accuracy"][name] for name in ACCURACIES]
     several = len(row["seeds"]) > 1
-    return [f"{100 * x['mean']:.2f}" + (f" ± {100 * x['std']:.2f}" if several else "") for x in found]
+
+    def shown(found: dict[str, float] | None) -> str:
+        if found is None:
+            return "–"
+        return f"{100 * found['mean']:.2f}" + (f" ± {100 * found['std']:.2f}" if several else "")
+
+    return [shown(row["accuracy"].get(name)) for name in ACCURACIES]
 
 
 def _sign_off(signed: Row | None) -> str:

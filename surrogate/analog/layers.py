@@ -19,7 +19,7 @@ from surrogate.analog.pulses import codes_of, zero_code
 from surrogate.analog.spans import initial_span, of_arrays
 from surrogate.analog.tiling import Tiling
 from surrogate.analog.weights.integers import kept
-from surrogate.analog.wiring import Wiring
+from surrogate.analog.wiring import Wiring, checked_order
 from surrogate.errors import InputError
 from surrogate.fast.windows import Windows
 
@@ -31,7 +31,8 @@ class AnalogLayer(nn.Module):
 
     ``weight`` is clipped to ±``span``, inputs to ``input_range``; ``gain`` and ``offset`` calibrate the digital
     read-out. ``converter_range`` is the charge (current scale x time scale) at which a converter is full.
-    ``order`` [G, ch] is which channel of a pixel is on its next word line (None: as they are).
+    ``order`` [G, ch] is which channel of a pixel is on its next word line (None: as they are); ``line_spacing``, kept
+    with the weights, is the settings' spacing (None: 1).
     ``cells`` are fixed states, ``currents`` A what a one-hot read shows of them, and ``chip`` the seed of what else a
     chip has, where the layer is deployed (see ``calibrate.deploy``), else None.
     """
@@ -43,6 +44,7 @@ class AnalogLayer(nn.Module):
     offset: Tensor
     converter_range: Tensor | None
     order: Tensor | None
+    line_spacing: Tensor | None
     cells: Tensor | None
     currents: Tensor | None
     chip: Tensor | None
@@ -63,6 +65,7 @@ class AnalogLayer(nn.Module):
             encoding.columns, 0 if encoding.shared_level is None else 1, settings.spacing,
         )  # fmt: skip
         self.register_buffer("order", None)
+        self.register_buffer("line_spacing", torch.tensor(settings.spacing) if settings.spacing > 1 else None)
         self.weight = nn.Parameter(weight.clone())
         self.bias = None if bias is None else nn.Parameter(bias.detach().clone())
         self._register_range("span", initial_span(settings, self.tiling, weight, self.by_rows(weight)))
@@ -75,9 +78,16 @@ class AnalogLayer(nn.Module):
             self.register_buffer(name, None)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *others: Any) -> None:
-        order = state_dict.get(f"{prefix}order")
-        if order is not None and self.order is None:
-            self.order = order.new_empty(order.shape, device=self.weight.device)
+        errors: list[str] = others[-1]
+        order, spacing = state_dict.get(f"{prefix}order"), state_dict.get(f"{prefix}line_spacing")
+        if order is not None:
+            try:
+                self.order = checked_order(order.to(self.weight.device), self.tiling.groups, self.weight.shape[1])
+            except InputError as error:
+                errors.append(f"{prefix}{error}")
+        if spacing is not None and int(spacing) != self.settings.spacing:
+            errors.append(f"{prefix}spacing: {int(spacing)} there, {self.settings.spacing} here: convert with the same")
+            state_dict[f"{prefix}line_spacing"] = self.line_spacing
         super()._load_from_state_dict(state_dict, prefix, *others)
 
     def _register_range(self, name: str, value: Tensor) -> None:
@@ -121,13 +131,10 @@ class AnalogLayer(nn.Module):
 
     def set_order(self, order: Tensor) -> None:
         """Let the channels of each pixel lie on its word lines in the ``order`` [G, ch]; ranges of arrays begin anew.
-        Raises :class:`InputError` where it is none of all channels."""
-        groups = self.tiling.groups
-        channels = self.weight.shape[1]
-        whole = torch.arange(channels, device=order.device).expand(groups, -1)
-        if order.shape != whole.shape or not torch.equal(order.sort(-1).values, whole):
-            raise InputError(f"order {tuple(order.shape)}: give each of {channels} channels once, for {groups} groups")
-        self.order = order.to(self.weight.device)
+        Raises :class:`InputError` where it is none of all channels, and where the layer is deployed."""
+        if self.cells is not None:
+            raise InputError("its cells are programmed: order its rows before")
+        self.order = checked_order(order.to(self.weight.device), self.tiling.groups, self.weight.shape[1])
         if self.settings.span == "tile":
             weight = self.weight.detach()
             with torch.no_grad():
@@ -341,6 +348,9 @@ class AnalogConv(AnalogLayer):
             raise InputError(f"input {tuple(x.shape)}: takes [batch, {self.in_channels}, {sides} sides]")
         mode = "constant" if self.padding_mode == "zeros" else self.padding_mode
         filled = nn.functional.pad(x, self.around, mode=mode) if any(self.around) else x
+        for length, kernel, dilation in zip(filled.shape[2:], self.kernel_size, self.dilation, strict=True):
+            if length < dilation * (kernel - 1) + 1:
+                raise InputError(f"input {tuple(x.shape)}: smaller than the kernel {tuple(self.kernel_size)}")
         return (filled[:, :, None] if sides == 1 else filled).permute(0, 2, 3, 1)
 
     def arranged(self, values: Tensor, x: Tensor) -> Tensor:

@@ -2,7 +2,8 @@
 
 Crosstalk is what a cell's current changes by while its neighbour's word line is active, too. Which input drives which
 word line is free: a layer's wires, and nothing else, decide it. The inputs of each pixel are brought into the order
-with the least sum over neighbours of E[min(x_i, x_j)²], x the pulse widths: the time that both are active.
+with the least sum over neighbours of E[min(x_i, x_j)²], x the pulse widths: the time that both are active. Where a
+pixel ends and the next one begins, or an array ends, is not looked at.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from torch import Tensor, nn
 from surrogate.analog.convert import analog_layers, folded, to_digital
 from surrogate.analog.layers import AnalogLayer
 from surrogate.analog.observed import observed
+from surrogate.analog.pulses import codes_of, input_range
 from surrogate.errors import InputError
 
-PIXELS = 20_000
-"""Most pixels of a layer's inputs that are looked at."""
+PIXELS = 5_000
+"""Most pixels of a layer's inputs that are looked at, drawn at random."""
 OPERATIONS = 2_000_000_000
 """Operations that improving an order may take; orders of thousands of inputs end a little above the least sum."""
 
@@ -31,30 +33,29 @@ def order_rows(model: nn.Module, inputs: Tensor, reference: nn.Module | None = N
     Raises :class:`InputError` where a layer is deployed, called more than once or not at all.
     """
     layers = analog_layers(model)
-    digital = to_digital(model) if reference is None else folded(reference, layers.__contains__)
-    for name, shown in observed(digital, layers, inputs).items():
-        layer = layers[name]
+    for name, layer in layers.items():
         if layer.cells is not None:
             raise InputError(f"layer {name}: its cells are programmed: order its rows before")
-        layer.set_order(row_order(layer, shown.given))
+    digital = to_digital(model) if reference is None else folded(reference, layers.__contains__)
+    for name, shown in observed(digital, layers, inputs).items():
+        layers[name].set_order(row_order(layers[name], shown.given))
 
 
 def row_order(layer: AnalogLayer, given: Tensor) -> Tensor:
     """The order [G, ch] of the channels of ``layer`` for inputs ``given``, as the layer takes them."""
-    groups = layer.tiling.groups
+    settings = layer.settings
     with torch.no_grad():
         pixels = layer.images(given).flatten(0, 2)
-        pixels = pixels[:: -(-len(pixels) // PIXELS)].unflatten(-1, (groups, -1))
-    signs = (pixels, -pixels) if layer.settings.signed else (pixels,)
-    found = [
-        shortest_path(sum(overlaps(sign[:, group].clamp_min(0)) for sign in signs))  # type: ignore[arg-type]
-        for group in range(groups)
-    ]
-    return torch.as_tensor(np.stack(found), device=layer.weight.device)
+        drawn = torch.randperm(len(pixels), generator=torch.Generator().manual_seed(0))[:PIXELS]
+        full = input_range(given, settings.inputs, 2**settings.bits - 1)
+        widths = codes_of(pixels[drawn.to(pixels.device)], full, settings)
+    by_group = widths.flatten(0, 1).unflatten(-1, (layer.tiling.groups, -1)).unbind(-2)
+    orders = np.stack([shortest_path(overlaps(group)) for group in by_group])
+    return torch.as_tensor(orders, device=layer.weight.device)
 
 
 def overlaps(active: Tensor) -> NDArray[np.float64]:
-    """Mean of min(x_i, x_j)² over samples ``active`` [n, ch] that are not negative, [ch, ch]."""
+    """Mean of min(x_i, x_j)² over samples ``active`` [n, ch], [ch, ch]."""
     columns = [torch.minimum(active, column[:, None]).square().mean(0) for column in active.T]
     return torch.stack(columns).double().cpu().numpy()
 

@@ -26,7 +26,8 @@ class Tiling:
 
     Its rows are split evenly over as few arrays as hold them and lie at the clamps' end of each; its outputs fill
     column after column, array after array, shared columns behind them. Groups share no array. What is left stays at the
-    minimum current, its rows idle. Of the ``in`` rows every ``spacing``th carries an input.
+    minimum current, its rows idle. Of the ``in`` rows the first of every ``spacing`` carries an input, the others are
+    idle and hold weights of zero.
     """
 
     fan_in: int

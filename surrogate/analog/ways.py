@@ -27,7 +27,7 @@ PART = 2**24
 
 def sums(layer: AnalogLayer, images: Tensor, cells: Cells) -> Tensor:
     """Sums [P, v, out] (:meth:`AnalogLayer.summed`) of all VMMs of ``images`` [B, H, W, ch]."""
-    if not layer.windows().vmms(images):
+    if not len(images):
         return images.new_zeros(layer.phases_per_input, 0, layer.tiling.groups * layer.tiling.fan_out)
     if layer.settings.shows_columns:
         return _by_columns(layer, images, cells)
@@ -39,9 +39,10 @@ def sums(layer: AnalogLayer, images: Tensor, cells: Cells) -> Tensor:
 
 
 def sums_of_weights(layer: AnalogLayer) -> Tensor:
-    """What ideal arrays show [out] when all rows are active for t_max (:meth:`AnalogLayer.summed`)."""
+    """What ideal arrays show [out] when all inputs are active for t_max (:meth:`AnalogLayer.summed`)."""
     current = layer.wanted_currents() / layer.arrays.surrogate.current_scale
-    active = layer.tiling.split_rows(current.new_ones(layer.tiling.fan_in))
+    lines = torch.arange(layer.tiling.fan_in, device=current.device)
+    active = layer.tiling.split_rows((lines % layer.tiling.spacing == 0).to(current.dtype))
     charge = torch.einsum("grcnu,rn->grcu", current, active)
     return layer.summed(charge, active.sum(-1).expand(charge.shape[:2]))
 

@@ -8,8 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 from torch.nn.functional import pad
+
+from surrogate.errors import InputError
+
+
+def checked_order(order: Tensor, groups: int, channels: int) -> Tensor:
+    """``order`` if it has every one of ``channels`` once for each of ``groups``. Raises :class:`InputError`."""
+    whole = torch.arange(channels, device=order.device).expand(groups, -1)
+    if order.shape != whole.shape or order.dtype != whole.dtype or not torch.equal(order.sort(-1).values, whole):
+        raise InputError(f"order {tuple(order.shape)}: give each of {channels} channels once, for {groups} groups")
+    return order
 
 
 @dataclass(frozen=True)
@@ -24,8 +35,8 @@ class Wiring:
         """``values`` [..., G·ch] of channels, on the word lines of a pixel, [..., G·ch·spacing]."""
         if self.order is not None:
             groups, channels = self.order.shape
-            first = self.order.new_tensor(range(0, groups * channels, channels))[:, None]
-            values = values.index_select(-1, (self.order + first).flatten())
+            first = channels * torch.arange(groups, device=self.order.device)
+            values = values.index_select(-1, (self.order + first[:, None]).flatten())
         return self._apart(values[..., None]).flatten(-2) if self.spacing > 1 else values
 
     def rows(self, matrices: Tensor) -> Tensor:

@@ -115,20 +115,22 @@ class SeedRun:
         """``network`` (the software network by default) programmed one-hot into the arrays of ``layout``, ranges and
         the gain and offset of each column calibrated, not retrained."""
         chosen = self._trained_software() if network is None else network
-        return self._deployed(layout, chosen, layout.twin(chosen, self.plan.testing), "deployed", {})
+        return self._deployed(layout, chosen, lambda: layout.twin(chosen, self.plan.testing), "deployed", {})
 
     def deployed_on_wires(self, layout: Layout) -> Result:
         """The software network, deployed with the wires that the retrained one has."""
-        software, place = self._trained_software(), self._on_wires
-        return self._deployed(layout, software, place(layout, self.plan.testing), "wired", self._wires())
+        software = self._trained_software()
+        return self._deployed(
+            layout, software, lambda: self._on_wires(layout, self.plan.testing), "wired", self._wires()
+        )
 
     def _deployed(
-        self, layout: Layout, network: nn.Module, twin: nn.Module, name: str, more: dict[str, Any]
+        self, layout: Layout, network: nn.Module, place: Callable[[], nn.Module], name: str, more: dict[str, Any]
     ) -> Result:
         made_of = network_hash(network.state_dict())
 
         def compute() -> Result:
-            return {"accuracy": accuracy_of(self.calibrated(deploy(twin), network), self.data.test)}
+            return {"accuracy": accuracy_of(self.calibrated(deploy(place()), network), self.data.test)}
 
         depends = [made_of, self._layout(layout, self.plan.testing), self.plan.calibration, self._images]
         return kept(
