@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from surrogate.analog import analog_layers, deploy, order_rows
-from surrogate.reproduction.comparison import Layout, SeedRun, limited
+from surrogate.analog import analog_layers, deploy
+from surrogate.reproduction.comparison import AS_THEY_COME, Layout, SeedRun, Wires, limited
 from surrogate.training.evaluation import accuracy_of
 
 
@@ -28,20 +28,18 @@ def wired(run: SeedRun, layout: Layout, images: int | None = None) -> Iterator[W
     network = run.software
     names = list(analog_layers(layout.twin(network)))
     first, all_of_them = {names[0]: 2}, dict.fromkeys(names, 2)
-    for wires, ordered, spacing in (
-        ("as they come", False, {}),
-        ("in order", True, {}),
-        ("first layer apart", False, first),
-        ("in order, first layer apart", True, first),
-        ("all layers apart", False, all_of_them),
+    for title, wires in (
+        ("as they come", AS_THEY_COME),
+        ("in order", Wires()),
+        ("first layer apart", Wires(first, ordered=False)),
+        ("in order, first layer apart", Wires(first)),
+        ("all layers apart", Wires(all_of_them, ordered=False)),
     ):
-        twin = layout.twin(network, run.plan.testing, spacing)
-        if ordered:
-            order_rows(twin, run.data.train.first(run.plan.calibration).pixels, network)
+        twin = run.on_wires(layout, network, run.plan.testing, wires)
         tilings = [layer.tiling for layer in analog_layers(twin).values()]
         fixed = run.calibrated(deploy(twin), network)
         yield Wired(
-            wires,
+            title,
             sum(t.fan_in * t.groups for t in tilings),
             sum(t.arrays for t in tilings),
             accuracy_of(fixed, limited(run.data.test, images)),

@@ -5,7 +5,7 @@ retrained through it. Every step leaves its result in a folder and is not repeat
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -30,10 +30,14 @@ RETRAINING_SEED = 1000
 
 @dataclass(frozen=True)
 class Wires:
-    """Which word lines drive the retrained network: its inputs in an order in which neighbours are seldom active
-    together (:mod:`surrogate.analog.ordering`), and in the layers of ``spacing``, by name, so many lines apart."""
+    """Which word lines drive a network: in the layers of ``spacing``, by name, inputs lie so many lines apart; where
+    they are ``ordered``, neighbours are seldom active together (:mod:`surrogate.analog.ordering`)."""
 
-    spacing: dict[str, int]
+    spacing: dict[str, int] = field(default_factory=dict)
+    ordered: bool = True
+
+
+AS_THEY_COME = Wires(ordered=False)
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,8 @@ class Plan:
     """What is compared: the software network's recipe, how its twins are retrained (all alike), the standard deviation
     of the relative weight noise of the simple baseline, how many training images calibrate, and the engine's expansion
     (:class:`LayerSettings`) in ``products`` while training, in ``testing`` at every test (None: the one that suits the
-    arrays' size). The sign-off compares SPICE with networks as tested. With ``wires`` the retrained network's inputs
-    lie on other word lines than those of the networks that it is compared with, which lie as they come."""
+    arrays' size). The sign-off compares SPICE with networks as tested. The retrained network's inputs
+    lie on ``wires``, those of the networks that it is compared with as they come."""
 
     software: Recipe
     retraining: TrainingRecipe
@@ -50,7 +54,7 @@ class Plan:
     calibration: int = 1000
     products: tuple[int, int, int] = (2, 1, 1)
     testing: tuple[int, int, int] | None = None
-    wires: Wires | None = None
+    wires: Wires = AS_THEY_COME
 
 
 @dataclass(frozen=True)
@@ -71,10 +75,6 @@ class Layout:
         another ``spacing`` of inputs in some layers."""
         apart = {name: {"spacing": lines} for name, lines in (spacing or {}).items()}
         return convert(network, self.surrogate, Mapping.of(replace(self.settings, products=products), apart))
-
-
-Place = Callable[[Layout, tuple[int, int, int] | None], nn.Module]
-"""How the software network is put on a layout's arrays."""
 
 
 class SeedRun:
@@ -115,40 +115,32 @@ class SeedRun:
         """``network`` (the software network by default) programmed one-hot into the arrays of ``layout``, ranges and
         the gain and offset of each column calibrated, not retrained."""
         chosen = self._trained_software() if network is None else network
-        return self._deployed(layout, chosen, lambda: layout.twin(chosen, self.plan.testing), "deployed", {})
+        return self._deployed(layout, chosen, AS_THEY_COME, "deployed")
 
     def deployed_on_wires(self, layout: Layout) -> Result:
         """The software network, deployed with the wires that the retrained one has."""
-        software = self._trained_software()
-        return self._deployed(
-            layout, software, lambda: self._on_wires(layout, self.plan.testing), "wired", self._wires()
-        )
+        return self._deployed(layout, self._trained_software(), self.plan.wires, "wired")
 
-    def _deployed(
-        self, layout: Layout, network: nn.Module, place: Callable[[], nn.Module], name: str, more: dict[str, Any]
-    ) -> Result:
+    def on_wires(
+        self, layout: Layout, network: nn.Module, products: tuple[int, int, int] | None, wires: Wires
+    ) -> nn.Module:
+        """``network`` on the arrays of ``layout``, its inputs on ``wires``."""
+        twin = layout.twin(network, products, wires.spacing)
+        if wires.ordered:
+            order_rows(twin, self.data.train.first(self.plan.calibration).pixels, network)
+        return twin
+
+    def _deployed(self, layout: Layout, network: nn.Module, wires: Wires, name: str) -> Result:
         made_of = network_hash(network.state_dict())
 
         def compute() -> Result:
-            return {"accuracy": accuracy_of(self.calibrated(deploy(place()), network), self.data.test)}
+            twin = self.on_wires(layout, network, self.plan.testing, wires)
+            return {"accuracy": accuracy_of(self.calibrated(deploy(twin), network), self.data.test)}
 
         depends = [made_of, self._layout(layout, self.plan.testing), self.plan.calibration, self._images]
-        return kept(
-            self.folder / layout.name / f"{name}-{made_of[:8]}.json", [*depends, *([more] if more else [])], compute
-        )
-
-    def _as_it_comes(self, layout: Layout, products: tuple[int, int, int] | None) -> nn.Module:
-        return layout.twin(self._trained_software(), products)
-
-    def _on_wires(self, layout: Layout, products: tuple[int, int, int] | None) -> nn.Module:
-        if self.plan.wires is None:
-            return self._as_it_comes(layout, products)
-        twin = layout.twin(self._trained_software(), products, self.plan.wires.spacing)
-        order_rows(twin, self.data.train.first(self.plan.calibration).pixels, self._trained_software())
-        return twin
-
-    def _wires(self) -> dict[str, Any]:
-        return {} if self.plan.wires is None else {"wires": asdict(self.plan.wires)}
+        if wires != AS_THEY_COME:
+            depends.append(asdict(wires))
+        return kept(self.folder / layout.name / f"{name}-{made_of[:8]}.json", depends, compute)
 
     def calibrated(self, twin: nn.Module, network: nn.Module) -> nn.Module:
         """``twin`` with ranges, gains and offsets that bring its layers closest to those of ``network``."""
@@ -160,31 +152,32 @@ class SeedRun:
         weights alone (the simple baseline), as a digital one, and its accuracy on ideal arrays."""
         ideal = Layout("ideal", ideal_arrays(settings), settings)
         recipe = self.plan.retraining.model_copy(update={"weight_noise": noise})
-        twin, result = self._trained(
-            ideal, recipe, f"noise-{noise:g}" if noise else "control", self.folder, self._as_it_comes, {}
-        )
+        name = f"noise-{noise:g}" if noise else "control"
+        twin, result = self._trained(ideal, recipe, name, self.folder, AS_THEY_COME)
         return to_digital(twin), result
 
     def retrained(self, layout: Layout) -> tuple[nn.Module, Result]:
         """The twin on ``layout``, with the plan's wires, after retraining through its surrogate."""
         folder = self.folder / layout.name
-        return self._trained(layout, self.plan.retraining, "retrained", folder, self._on_wires, self._wires())
+        return self._trained(layout, self.plan.retraining, "retrained", folder, self.plan.wires)
 
     def _trained(
-        self, layout: Layout, recipe: TrainingRecipe, name: str, folder: Path, place: Place, more: dict[str, Any]
+        self, layout: Layout, recipe: TrainingRecipe, name: str, folder: Path, wires: Wires
     ) -> tuple[nn.Module, Result]:
         software = self._trained_software()
-        twin = self.calibrated(place(layout, self.plan.products), software)
+        twin = self.calibrated(self.on_wires(layout, software, self.plan.products, wires), software)
         depends: dict[str, Any] = {
             "start": network_hash(software.state_dict()), "layout": self._layout(layout), "recipe": recipe.model_dump(),
             "seed": self.seed, "images": list(self._images), "calibration": self.plan.calibration,
-            "products": list(self.plan.products), **more,
+            "products": list(self.plan.products),
         }  # fmt: skip
+        if wires != AS_THEY_COME:
+            depends["wires"] = asdict(wires)
         where = folder / f"{name}-{digest(depends)[:8]}"
         split = held_out(self.data.train, self.plan.software.training.validation)
         trainer = Trainer(twin, split, recipe, self.seed + RETRAINING_SEED, self.device, teacher=software)
         spent = train_in(where, trainer, depends, self.observer)
-        final = place(layout, self.plan.testing)
+        final = layout.twin(software, self.plan.testing, wires.spacing)
         final.load_state_dict(trainer.best)
         for part in analog_layers(final).values():
             layout.surrogate.domain.check_state(part.states().detach())
@@ -228,7 +221,7 @@ def compare(run: SeedRun, layout: Layout, report: Callable[[str], None] = lambda
 
     note("software", run.software_result)
     note("deployed", run.deployed(layout))
-    if run.plan.wires is not None:
+    if run.plan.wires != AS_THEY_COME:
         note("wired", run.deployed_on_wires(layout))
     for name, noise in (("control", 0.0), ("noise", run.plan.noise)):
         network, trained = run.without_layout(layout.settings, noise)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from surrogate.data.images import DataSet
 from surrogate.errors import InputError
-from surrogate.reproduction.comparison import Plan, Wires, limited
+from surrogate.reproduction.comparison import AS_THEY_COME, Plan, Wires, limited
 from surrogate.training.recipe import Adam, AdamW, Augmentation, Distillation, OneCycle, RelativeAdam, TrainingRecipe
 from surrogate.training.recipe_files import load_recipe
 
@@ -44,8 +44,8 @@ def plan(name: str, quick: bool = False) -> Plan:
         short = recipe.training.model_copy(update={"epochs": 1, "validation": 200})
         recipe = recipe.model_copy(update={"training": short})
         retraining = retraining.model_copy(update={"epochs": 1})
-    calibration = 200 if quick else 1000
-    return Plan(recipe, retraining, calibration=calibration, testing=_TESTING.get(name), wires=_WIRES.get(name))
+    calibration, wires = 200 if quick else 1000, _WIRES.get(name, AS_THEY_COME)
+    return Plan(recipe, retraining, calibration=calibration, testing=_TESTING.get(name), wires=wires)
 
 
 def shortened(data: DataSet) -> DataSet:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from cosim.commands.scripts.numbers import count, whole
 from cosim.commands.scripts.status import exit_status
 from cosim.progress import Stages
 from cosim.reproduction.layouts import LAYOUTS
@@ -30,27 +31,14 @@ def _options(description: str, images: int, sample: int) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--data", type=Path, help="folder of the data sets (default: FGCOSIM_DATA)")
     parser.add_argument("--out", type=Path, default=Path("runs/reproduction"), help="folder (default %(default)s)")
-    parser.add_argument("--seeds", type=_count, default=3, help="networks to train (default %(default)s)")
+    parser.add_argument("--seeds", type=count, default=3, help="networks to train (default %(default)s)")
     parser.add_argument("--layouts", nargs="+", default=list(LAYOUTS), metavar="LAYOUT",
                         help=f"of {', '.join(LAYOUTS)}, or design files (default: all)")  # fmt: skip
-    parser.add_argument("--images", type=_whole, default=images, help="images signed off (default %(default)s)")
-    parser.add_argument("--sample", type=_whole, default=sample,
+    parser.add_argument("--images", type=whole, default=images, help="images signed off (default %(default)s)")
+    parser.add_argument("--sample", type=whole, default=sample,
                         help="VMMs of each layer signed off where --images is 0 (default %(default)s)")  # fmt: skip
     parser.add_argument("--quick", action="store_true", help="one epoch each on few images: shows that it works")
-    parser.add_argument("--workers", type=_count, help="parallel SPICE runs (default: all cores)")
-    parser.add_argument("--threads", type=_count, default=1, help="torch's threads (default %(default)s)")
+    parser.add_argument("--workers", type=count, help="parallel SPICE runs (default: all cores)")
+    parser.add_argument("--threads", type=count, default=1, help="torch's threads (default %(default)s)")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where networks are trained")
     return parser.parse_args()
-
-
-def _whole(text: str) -> int:
-    value = int(text)
-    if not 0 <= value <= 1_000_000:
-        raise argparse.ArgumentTypeError("give a whole number from 0 up")
-    return value
-
-
-def _count(text: str) -> int:
-    if _whole(text) == 0:
-        raise argparse.ArgumentTypeError("give a whole number from 1 up")
-    return int(text)

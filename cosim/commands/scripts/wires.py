@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from cosim.commands.scripts.numbers import count
 from cosim.commands.scripts.status import exit_status
 from cosim.progress import Stages
 from cosim.reproduction.layouts import simulated
@@ -23,7 +24,7 @@ def main(description: str) -> int:
     parser.add_argument("--data", type=Path, help="folder of the data sets (default: FGCOSIM_DATA)")
     parser.add_argument("--out", type=Path, default=Path("runs/reproduction"), help="folder (default %(default)s)")
     parser.add_argument("--layout", default="severe", help="mild, severe or a design file (default %(default)s)")
-    parser.add_argument("--images", type=int, help="test images (default: all)")
+    parser.add_argument("--images", type=count, help="test images (default: all)")
     options = parser.parse_args()
     torch.set_num_threads(1)
     return exit_status(lambda: _study(options))
