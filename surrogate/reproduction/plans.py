@@ -20,7 +20,7 @@ _RETRAINING = {
         augmentation=Augmentation(shift=2),
     ),
     "vgg": TrainingRecipe(
-        epochs=4, epoch_images=10_000, batch=16, optimiser=RelativeAdam(rate=0.01), schedule=OneCycle(warmup=0.2),
+        epochs=6, epoch_images=10_000, batch=16, optimiser=RelativeAdam(rate=0.01), schedule=OneCycle(warmup=0.2),
         distillation=Distillation(features=10.0, features_until=0.5), augmentation=Augmentation(flip=True, shift=2),
     ),
     "digits": TrainingRecipe(epochs=12, batch=64, optimiser=Adam(rate=4e-3)),
