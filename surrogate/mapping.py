@@ -96,8 +96,8 @@ class _States(torch.autograd.Function):
     def forward(ctx, current: Tensor, inverse: InverseCurve) -> Tensor:  # type: ignore[no-untyped-def,override]
         state, slope = inverse.curve(current)
         rows = inverse.special_rows[inverse.special_rows < current.shape[-2]]
-        with torch.enable_grad():
-            inside = state[..., rows, :].requires_grad_(True)
+        with torch.inference_mode(False), torch.enable_grad():
+            inside = state[..., rows, :].clone().requires_grad_(True)
             stored = inverse.at_edge(inside, rows)
             (growth,) = torch.autograd.grad(stored.sum(), inside)
         state[..., rows, :] = stored.detach()

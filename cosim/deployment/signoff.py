@@ -21,6 +21,7 @@ from netlists.circuits.stimulus import t_stop
 from netlists.design import Design
 from surrogate.analog import AnalogLayer, analog_layers
 from surrogate.analog import summary as summary_of
+from surrogate.analog.observed import hooked
 from surrogate.data.images import Images
 from surrogate.scores import decibel
 from surrogate.surrogate import Surrogate
@@ -69,11 +70,11 @@ def sign_off(
     energy: list[Array] = []
     hashes: dict[str, str] = {}
 
-    def in_spice(layer: AnalogLayer, given: tuple[Tensor, ...], _out: Tensor) -> Tensor:
+    def in_spice(layer: AnalogLayer, given: Tensor, _out: Tensor) -> Tensor:
         nonlocal done
         where, before = folder / f"layer-{len(truth)}", done
         charge, expected, data = _layer_charges(
-            design, surrogate, layer, given[0], engine, where, workers,
+            design, surrogate, layer, given, engine, where, workers,
             lambda finished, _total: progress(before + finished, total), scheduler,
         )  # fmt: skip
         save_dataset(data, where / "data.h5")
@@ -83,17 +84,13 @@ def sign_off(
         predicted.append(expected.reshape(-1, charge.shape[-1]))
         energy.append(data.energy)
         scale = surrogate.current_scale * surrogate.time_scale
-        shown = torch.from_numpy(charge / scale).to(given[0])
-        return layer.arranged(layer.read_out(shown, layer.durations(given[0])), given[0])
+        shown = torch.from_numpy(charge / scale).to(given)
+        return layer.arranged(layer.read_out(shown, layer.durations(given)), given)
 
     with torch.no_grad():
         surrogate_class = network(images.pixels).argmax(-1)
-        hooks = [layer.register_forward_hook(in_spice) for layer in layers.values()]
-        try:
+        with hooked({layer: in_spice for layer in layers.values()}):
             spice_class = network(images.pixels).argmax(-1)
-        finally:
-            for hook in hooks:
-                hook.remove()
     q, p, joules = np.concatenate(truth), np.concatenate(predicted), np.concatenate(energy)
     summary = {
         "images": count,

@@ -8,14 +8,13 @@ before it really produce.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from surrogate.analog.convert import analog_layers, folded, to_digital
-from surrogate.analog.layers import AnalogLayer, AnalogLinear
-from surrogate.analog.observed import Shown, evaluated, hooked, observed
+from surrogate.analog.layers import AnalogLayer
+from surrogate.analog.observed import Hook, Shown, evaluated, hooked, observed
 from surrogate.analog.programming import deployed
 from surrogate.analog.pulses import input_range
 from surrogate.analog.ways import shown_charges
@@ -57,9 +56,9 @@ def calibrate_outputs(model: nn.Module, inputs: Tensor, reference: nn.Module) ->
         model(inputs)
 
 
-def _gains(layers: dict[str, AnalogLayer], shown: dict[str, Shown]) -> dict[nn.Module, Callable[..., object]]:
+def _gains(layers: dict[str, AnalogLayer], shown: dict[str, Shown]) -> dict[nn.Module, Hook]:
     """Hooks that calibrate gains and offsets of ``layers``; what is ``shown`` is used up."""
-    hooks = dict[nn.Module, Callable[..., object]]()
+    hooks = dict[nn.Module, Hook]()
     hooks.update((layer, _calibrating(shown.pop(name).out)) for name, layer in layers.items())
     return hooks
 
@@ -90,10 +89,10 @@ def _reset(layers: dict[str, AnalogLayer]) -> None:
 
 
 def _run(
-    model: nn.Module, inputs: Tensor, layers: dict[str, AnalogLayer], hooks: dict[nn.Module, Callable[..., object]]
+    model: nn.Module, inputs: Tensor, layers: dict[str, AnalogLayer], hooks: dict[nn.Module, Hook]
 ) -> None:
     """Run ``inputs`` through ``model``, converters of each layer calibrated before it, ``hooks`` called after it."""
-    converters = [m.register_forward_pre_hook(_calibrate_converter) for m in layers.values()]
+    converters = [m.register_forward_pre_hook(_calibrate_converter, with_kwargs=True) for m in layers.values()]
     try:
         with torch.no_grad(), evaluated(model), hooked(hooks):
             model(inputs)
@@ -132,14 +131,14 @@ def _input_range(name: str, layer: AnalogLayer, given: Tensor) -> Tensor:
         raise InputError(f"layer {name}: {error}") from None
 
 
-def _calibrating(wanted: Tensor) -> Callable[..., Tensor]:
+def _calibrating(wanted: Tensor) -> Hook:
     """A hook that calibrates its layer, whose gains are 1 and offsets 0, against ``wanted`` and gives the calibrated
     output."""
 
-    def hook(layer: AnalogLayer, _given: tuple[Tensor, ...], out: Tensor) -> Tensor:
-        axis = -1 if isinstance(layer, AnalogLinear) else 1
-        bias = 0.0 if layer.bias is None else layer.bias
-        shown, target = ((v.movedim(axis, -1) - bias).flatten(0, -2).double() for v in (out, wanted))
+    def hook(layer: AnalogLayer, _given: Tensor, out: Tensor) -> Tensor:
+        axis = 1 - layer.weight.dim()
+        outputs, bias = layer.weight.shape[0], 0.0 if layer.bias is None else layer.bias
+        shown, target = ((v.movedim(axis, -1) - bias).reshape(-1, outputs).double() for v in (out, wanted))
         centred = shown - shown.mean(0)
         variance = centred.square().sum(0)
         gain = (centred * (target - target.mean(0))).sum(0) / variance.clamp_min(1e-30)
@@ -152,13 +151,13 @@ def _calibrating(wanted: Tensor) -> Callable[..., Tensor]:
     return hook
 
 
-def _calibrate_converter(layer: AnalogLayer, given: tuple[Tensor, ...]) -> None:
+def _calibrate_converter(layer: AnalogLayer, given: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
     """Make the converters' range hold the charges of the inputs that are ``given``, with a margin."""
     if layer.converter_range is None or layer.settings.converter_bits is None:
         return
     converter, cells, used = layer.settings.converter, layer.programmed(), layer.tiling.used_columns
     found = []
-    for part in layer.images(given[0]).split(CALIBRATED):
+    for part in layer.images(*given, *named.values()).split(CALIBRATED):
         charge = converter.given(shown_charges(layer, layer.widths(part), cells)[..., :used]).abs().flatten()
         found.append(charge.amax()[None] if converter.range.by == "max" else some_of(charge))
     full = converter.range.spans(torch.cat(found)[None], converter.steps(layer.settings.converter_bits))[0]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from surrogate.analog.arrays import Arrays
@@ -28,31 +28,50 @@ Shared = dict[tuple[object, ...], Arrays]
 def convert(model: nn.Module, surrogate: Surrogate, mapping: Mapping) -> nn.Module:
     """The twin of ``model`` on arrays of ``surrogate``; ``model`` itself stays as it is.
 
-    Batch norms behind a layer are folded into it, at the statistics that they hold (``nn.Identity`` takes their place),
-    then every ``nn.Linear``, ``nn.Conv1d`` and ``nn.Conv2d`` is replaced but those that ``mapping`` excludes. The twin
-    is called, trained, copied and saved as the model was; :func:`surrogate.analog.calibrate.calibrate` sets its ranges.
+    Batch norms behind a layer are folded into it, at the statistics that they hold (:class:`FoldedNorm` takes their
+    place), then every ``nn.Linear``, ``nn.Conv1d`` and ``nn.Conv2d`` is replaced but those that ``mapping`` excludes.
+    The twin is called, trained, copied and saved as the model was, tied parameters tied, frozen ones frozen;
+    :func:`surrogate.analog.calibrate.calibrate` sets its ranges.
 
     Raises :class:`InputError` that names the layer where a setting or a weight does not do, for a mapping that names
-    layers the network does not have, and for a surrogate that has not passed its cross-validation.
+    layers the network does not have, for a weight that is computed (weight norm, pruning), and for a surrogate that has
+    not passed its cross-validation.
     """
     surrogate.require_passed()
+    for name, module in model.named_modules():
+        if type(module) in LAYERS and mapping.settings(name) is not None and "weight" not in module._parameters:
+            raise InputError(f"layer {name}: its weight is computed (weight norm, pruning): make it a parameter first")
+    with torch.inference_mode(False):
+        return _converted(model, surrogate, mapping)
+
+
+def _converted(model: nn.Module, surrogate: Surrogate, mapping: Mapping) -> nn.Module:
     twin = folded(model, lambda name: mapping.settings(name) is not None)
     names = [name for name, module in twin.named_modules() if type(module) in LAYERS]
     if not names:
         raise InputError("model: no nn.Linear, nn.Conv1d or nn.Conv2d in it: nothing to convert")
     mapping.check_names(names)
     shared: Shared = {}
+    tied: dict[int, nn.Parameter] = {}
 
     def analog(name: str, module: nn.Module) -> nn.Module | None:
         settings = mapping.settings(name) if type(module) in LAYERS else None
         if settings is None:
             return None
         try:
-            return analog_layer(module, surrogate, settings, shared)
+            new = analog_layer(module, surrogate, settings, shared)
         except InputError as error:
             raise InputError(f"layer {name or type(module).__name__}: {error}") from None
+        for key, parameter in module._parameters.items():
+            if parameter is not None:
+                setattr(new, key, tied.setdefault(id(parameter), getattr(new, key)))
+        return new.train(module.training)
 
-    return replaced(twin, analog)
+    twin = replaced(twin, analog)
+    for module in twin.modules():
+        if isinstance(module, nn.TransformerEncoderLayer):
+            module.activation_relu_or_gelu = 0  # else torch computes with its layers' weights in inference
+    return twin
 
 
 def analog_layer(
@@ -104,7 +123,8 @@ def folded(model: nn.Module, chosen: Callable[[str], bool] = lambda name: True) 
     """A copy of ``model`` whose batch norms are folded into the layers right before them, where ``chosen`` by name.
 
     Which layer a batch norm follows is found by ``torch.fx``; in models that it cannot trace, by neighbours in
-    ``nn.Sequential``. The copy computes what ``model`` computes in ``eval`` mode.
+    ``nn.Sequential``. The copy computes what ``model`` computes in ``eval`` mode. What it learns is frozen only where
+    layer and batch norm are.
     """
     twin = copy.deepcopy(model)
     modules = dict(twin.named_modules())
@@ -114,20 +134,46 @@ def folded(model: nn.Module, chosen: Callable[[str], bool] = lambda name: True) 
         layer, norm = modules[layer_name], modules[norm_name]
         if not chosen(layer_name) or type(layer) not in LAYERS or norm.running_mean is None:
             continue
+        if norm.num_features != layer.weight.shape[0]:
+            continue  # it goes along another axis
         fuse = fuse_linear_bn_eval if isinstance(layer, nn.Linear) else fuse_conv_bn_eval
         mode = layer.training
         fused = fuse(layer.eval(), norm.eval()).train(mode)  # type: ignore[type-var, arg-type]
-        for name, new in ((layer_name, fused), (norm_name, nn.Identity())):
+        learns = any(p.requires_grad for p in (*layer.parameters(), *norm.parameters()))
+        for name, new in ((layer_name, fused.requires_grad_(learns)), (norm_name, FoldedNorm(layer.weight.dim()))):
             parent, _, key = name.rpartition(".")
             setattr(modules[parent], key, new)
     return twin
+
+
+class FoldedNorm(nn.Identity):
+    """In the place of a batch norm that was folded into its layer: hands on outputs, batched, of ``rank`` dimensions.
+
+    Of a linear layer's outputs with more, a batch norm takes the second for channels, not the last, and cannot be
+    folded; that is known only once they come: :class:`InputError`.
+    """
+
+    def __init__(self, rank: int) -> None:
+        super().__init__()
+        self.rank = rank
+
+    def forward(self, input: Tensor) -> Tensor:
+        """``input`` itself."""
+        if input.dim() != self.rank:
+            raise InputError(f"batch norm of outputs {tuple(input.shape)}: not along the last axis: exclude its layer")
+        return input
+
+
+class _Tracer(torch.fx.Tracer):
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, FoldedNorm) or super().is_leaf_module(m, module_qualified_name)
 
 
 def _norms(model: nn.Module) -> list[tuple[str, str]]:
     """Names of layers and of the batch norms that alone take what they give."""
     modules = dict(model.named_modules())
     try:
-        nodes = list(torch.fx.Tracer().trace(model).nodes)
+        nodes = list(_Tracer().trace(model).nodes)
     except Exception:  # what a model's own code does under tracing can fail in any way
         return _norms_in_sequences(modules)
     calls = [node.target for node in nodes if node.op == "call_module"]

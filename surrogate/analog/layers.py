@@ -53,7 +53,7 @@ class AnalogLayer(nn.Module):
         self, weight: Tensor, bias: Tensor | None, groups: int, arrays: Arrays, settings: LayerSettings
     ) -> None:
         super().__init__()
-        weight = weight.detach()
+        given, weight = weight, weight.detach()
         if not 0 < float(weight.abs().amax()) < float("inf"):
             raise InputError("weights: all zero or not finite: give a trained layer")
         outputs, encoding = weight.shape[0], arrays.encoding
@@ -66,8 +66,8 @@ class AnalogLayer(nn.Module):
         )  # fmt: skip
         self.register_buffer("order", None)
         self.register_buffer("line_spacing", torch.tensor(settings.spacing) if settings.spacing > 1 else None)
-        self.weight = nn.Parameter(weight.clone())
-        self.bias = None if bias is None else nn.Parameter(bias.detach().clone())
+        self.weight = nn.Parameter(weight.clone(), given.requires_grad)
+        self.bias = None if bias is None else nn.Parameter(bias.detach().clone(), bias.requires_grad)
         self._register_range("span", initial_span(settings, self.tiling, weight, self.by_rows(weight)))
         self._register_range("input_range", torch.ones((), dtype=weight.dtype))
         self.register_buffer("gain", torch.ones(outputs, dtype=weight.dtype))
@@ -80,6 +80,9 @@ class AnalogLayer(nn.Module):
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *others: Any) -> None:
         errors: list[str] = others[-1]
         order, spacing = state_dict.get(f"{prefix}order"), state_dict.get(f"{prefix}line_spacing")
+        there, here = f"{prefix}cells" in state_dict, self.cells is not None
+        if there != here:
+            errors.append(f"{prefix}cells: programmed {'there' if there else 'here'} alone: deploy both or neither")
         if order is not None:
             try:
                 self.order = checked_order(order.to(self.weight.device), self.tiling.groups, self.weight.shape[1])
@@ -272,9 +275,15 @@ class AnalogLayer(nn.Module):
             shown = full * converter.codes(ways.disturbed_codes(shown / full, self.settings, generator), bits)
         return converter.columns(shown)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The layer's output for ``x``, both shaped as the digital layer's."""
-        return self.arranged(self.scaled(ways.sums(self, self.images(x), self.programmed())), x)
+    def forward(self, input: Tensor) -> Tensor:
+        """The layer's output for ``input``, both shaped as the digital layer's; under ``torch.autocast``, too, in the
+        precision of the weight. Raises :class:`InputError` for float16, which does not hold the cells' currents."""
+        if self.weight.dtype == torch.float16:
+            raise InputError("weights: float16 does not hold currents of cells: train with precision: bfloat16")
+        mixed = torch.is_autocast_enabled(input.device.type)
+        with torch.autocast(input.device.type, enabled=False):
+            x = input.to(self.weight.dtype) if mixed else input
+            return self.arranged(self.scaled(ways.sums(self, self.images(x), self.programmed())), x)
 
     def extra_repr(self) -> str:
         """The matrix and its arrays."""
@@ -289,6 +298,7 @@ class AnalogLinear(AnalogLayer):
 
     def __init__(self, layer: nn.Linear, arrays: Arrays, settings: LayerSettings) -> None:
         super().__init__(layer.weight, layer.bias, 1, arrays, settings)
+        self.in_features, self.out_features = layer.in_features, layer.out_features
 
     def digital(self) -> nn.Linear:
         """See :class:`AnalogLayer`."""
@@ -344,8 +354,9 @@ class AnalogConv(AnalogLayer):
     def images(self, x: Tensor) -> Tensor:
         """See :class:`AnalogLayer`."""
         sides = self.weight.dim() - 2
-        if x.dim() != sides + 2 or x.shape[1] != self.in_channels:
+        if x.dim() not in (sides + 1, sides + 2) or x.shape[-1 - sides] != self.in_channels:
             raise InputError(f"input {tuple(x.shape)}: takes [batch, {self.in_channels}, {sides} sides]")
+        x = x if x.dim() == sides + 2 else x[None]
         mode = "constant" if self.padding_mode == "zeros" else self.padding_mode
         filled = nn.functional.pad(x, self.around, mode=mode) if any(self.around) else x
         for length, kernel, dilation in zip(filled.shape[2:], self.kernel_size, self.dilation, strict=True):
@@ -358,10 +369,12 @@ class AnalogConv(AnalogLayer):
         sides = [
             (length + sum(around) - dilation * (kernel - 1) - 1) // stride + 1
             for length, around, kernel, stride, dilation in zip(
-                x.shape[2:], self._padding(), self.kernel_size, self.stride, self.dilation, strict=True
+                x.shape[2 - self.weight.dim() :], self._padding(), self.kernel_size, self.stride, self.dilation,
+                strict=True,
             )
         ]
-        return values.reshape(x.shape[0], *sides, values.shape[-1]).movedim(-1, 1)
+        batch = x.shape[: 1 - self.weight.dim()]
+        return values.reshape(*batch, *sides, values.shape[-1]).movedim(-1, 1 - self.weight.dim())
 
     def _padding(self) -> list[tuple[int, int]]:
         pairs = list(zip(self.around[0::2], self.around[1::2], strict=True))
@@ -388,7 +401,7 @@ class AnalogConv(AnalogLayer):
 
 def _given(layer, analog: AnalogLayer):  # type: ignore[no-untyped-def]
     """``layer`` with the weight of ``analog`` as it is kept, and its bias."""
-    layer.weight = nn.Parameter(analog.kept_weight().detach())
+    layer.weight = nn.Parameter(analog.kept_weight().detach(), analog.weight.requires_grad)
     if analog.bias is not None:
-        layer.bias = nn.Parameter(analog.bias.detach().clone())
+        layer.bias = nn.Parameter(analog.bias.detach().clone(), analog.bias.requires_grad)
     return layer.train(analog.training)

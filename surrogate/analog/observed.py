@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from surrogate.errors import InputError
+
+Hook = Callable[[Any, Tensor, Tensor], Tensor | None]
+"""Called with a module, its input and its output; what it returns, if anything, takes the output's place."""
 
 
 @dataclass(frozen=True)
@@ -29,15 +33,15 @@ def watched(model: nn.Module, names: Iterable[str]) -> Iterator[Mapping[str, Sho
     wanted, modules = list(names), dict(model.named_modules())
     shown: dict[str, Shown] = {}
 
-    def record(name: str) -> Callable[..., None]:
-        def hook(_module: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> None:
+    def record(name: str) -> Hook:
+        def hook(_module: nn.Module, given: Tensor, out: Tensor) -> None:
             if name in shown:
                 raise InputError(f"layer {name}: called more than once: give every call a layer of its own")
-            shown[name] = Shown(given[0].clone(), out.clone())
+            shown[name] = Shown(given.clone(), out.clone())
 
         return hook
 
-    hooks: dict[nn.Module, Callable[..., object]] = {}
+    hooks: dict[nn.Module, Hook] = {}
     for name in wanted:
         if name not in modules:
             raise InputError(f"layer {name}: not in the reference network: give one with the same names")
@@ -52,8 +56,10 @@ def watched(model: nn.Module, names: Iterable[str]) -> Iterator[Mapping[str, Sho
 def observed(model: nn.Module, names: Iterable[str], inputs: Tensor) -> dict[str, Shown]:
     """What the layers ``names`` of ``model`` are given and give for ``inputs``, in evaluation, without gradients.
 
-    Raises :class:`InputError` where one of them is missing, called more than once or not at all.
+    Raises :class:`InputError` where one of them is missing, called more than once or not at all, and without inputs.
     """
+    if inputs.numel() == 0:
+        raise InputError(f"inputs {tuple(inputs.shape)}: none to calibrate by: give a few hundred")
     with torch.no_grad(), evaluated(model), watched(model, names) as shown:
         model(inputs)
     return dict(shown)
@@ -72,9 +78,13 @@ def evaluated(model: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def hooked(hooks: Mapping[nn.Module, Callable[..., object]]) -> Iterator[None]:
-    """Within this context, ``hooks`` are called after their modules."""
-    handles = [module.register_forward_hook(hook) for module, hook in hooks.items()]
+def hooked(hooks: Mapping[nn.Module, Hook]) -> Iterator[None]:
+    """Within this context, ``hooks`` are called after their modules (of one input, given by place or by name)."""
+
+    def alone(hook: Hook) -> Callable[..., object]:
+        return lambda module, given, named, out: hook(module, next(iter((*given, *named.values()))), out)
+
+    handles = [module.register_forward_hook(alone(hook), with_kwargs=True) for module, hook in hooks.items()]
     try:
         yield
     finally:

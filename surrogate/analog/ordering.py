@@ -30,15 +30,21 @@ def order_rows(model: nn.Module, inputs: Tensor, reference: nn.Module | None = N
     :func:`to_digital` of the model) gives them for ``inputs`` (a few hundred). The layers compute what they did but for
     crosstalk; do this before calibration and training.
 
-    Raises :class:`InputError` where a layer is deployed, called more than once or not at all.
+    Raises :class:`InputError` where a layer is deployed, called more than once or not at all, or given nothing but 0.
     """
     layers = analog_layers(model)
     for name, layer in layers.items():
         if layer.cells is not None:
             raise InputError(f"layer {name}: its cells are programmed: order its rows before")
     digital = to_digital(model) if reference is None else folded(reference, layers.__contains__)
+    orders = {}
     for name, shown in observed(digital, layers, inputs).items():
-        layers[name].set_order(row_order(layers[name], shown.given))
+        try:
+            orders[name] = row_order(layers[name], shown.given)
+        except InputError as error:
+            raise InputError(f"layer {name}: {error}") from None
+    for name, order in orders.items():
+        layers[name].set_order(order)
 
 
 def row_order(layer: AnalogLayer, given: Tensor) -> Tensor:

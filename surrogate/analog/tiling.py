@@ -168,8 +168,8 @@ def summary(model: nn.Module, image: Tensor) -> Summary:
     calls = dict.fromkeys(analog, 0)
 
     def counter(name: str) -> Any:
-        def count(layer: AnalogLayer, given: tuple[Tensor, ...], _out: Tensor) -> None:
-            calls[name] += layer.vmms(given[0])
+        def count(layer: AnalogLayer, given: Tensor, _out: Tensor) -> None:
+            calls[name] += layer.vmms(given)
 
         return count
 

@@ -59,8 +59,8 @@ class _States(torch.autograd.Function):
         state, slope = weight.new_empty(r, cells.sides, n, cells.columns), torch.empty_like(weight)
         call("fg_pair_states", _description(cells, weight), cells.curve.description(), weight, state, slope)
         rows = cells.special_rows[cells.special_rows < n]
-        with torch.enable_grad():
-            inside = state[..., rows, :].requires_grad_(True)
+        with torch.inference_mode(False), torch.enable_grad():
+            inside = state[..., rows, :].clone().requires_grad_(True)
             stored = cells.corrected(inside, rows)
             (growth,) = torch.autograd.grad(stored.sum(), inside)
         state[..., rows, :] = stored.detach()

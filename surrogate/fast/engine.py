@@ -114,5 +114,6 @@ class FastEngine:
         key = (like.dtype, like.device, rows)
         if key not in self.paths:
             sizes = (self.accuracy.terms, self.accuracy.drop_terms)
-            self.paths[key] = (Kernels if usable(like, sizes) else Plain)(self.cell.first(rows).to(like))
+            with torch.inference_mode(False):  # a training may follow
+                self.paths[key] = (Kernels if usable(like, sizes) else Plain)(self.cell.first(rows).to(like))
         return self.paths[key]

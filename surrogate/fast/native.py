@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from surrogate.fast.calls import call
+from surrogate.fast.calls import call, exact_backward, exact_forward
 from surrogate.fast.clock import grid_of
 from surrogate.fast.library import library
 from surrogate.fast.rooms import Room, Rooms
@@ -114,6 +114,7 @@ def way_back(kernels: Kernels, like: Tensor, tiles: int, rows: int, columns: int
 
 class _TileFunctions(torch.autograd.Function):
     @staticmethod
+    @exact_forward
     def forward(ctx, state: Tensor, kernels: Kernels):  # type: ignore[no-untyped-def,override]
         state = state.contiguous()
         k, n, m = state.shape
@@ -197,6 +198,7 @@ def seen_in(tensors: list[Tensor]) -> Seen:
 
 class _Charges(torch.autograd.Function):
     @staticmethod
+    @exact_forward
     def forward(ctx, duration: Tensor, current: Tensor, amplitude: Tensor, rest, kernels, slots):  # type: ignore[no-untyped-def,override]
         k, b, n = duration.shape
         mean, strength, *drop = rest
@@ -214,6 +216,7 @@ class _Charges(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
+    @exact_backward
     def backward(ctx, gradient: Tensor):  # type: ignore[no-untyped-def,override]
         (slope, current, amplitude), seen = ctx.saved_tensors, ctx.seen
         given = torch.nn.functional.pad(gradient.mT, (0, slope.shape[-1] - ctx.vmms))

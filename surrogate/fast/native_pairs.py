@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor
 
-from surrogate.fast.calls import call
+from surrogate.fast.calls import call, exact_backward, exact_forward
 from surrogate.fast.native import Kernels, Seen, beside, seen_in, shapes_seen, way_back, width
 from surrogate.fast.pairs import PairFunctions, parts, sides_apart
 from surrogate.fast.rooms import Room, in_place
@@ -35,6 +35,7 @@ class _PairFunctions(torch.autograd.Function):
     """:func:`surrogate.fast.tiles.tile_functions`, taken apart where they still are in the cache."""
 
     @staticmethod
+    @exact_forward
     def forward(ctx, state: Tensor, kernels: Kernels, pairs: int):  # type: ignore[no-untyped-def,override]
         state = state.contiguous()
         r, sides, n, m = state.shape
@@ -51,6 +52,7 @@ class _PairFunctions(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
+    @exact_backward
     def backward(ctx, to_current, to_amplitude, *_):  # type: ignore[no-untyped-def,override]
         kept = ctx.kept.tensors
         (n, m), sides = kept[2].shape[1:], ctx.sizes[1]
@@ -118,6 +120,7 @@ class _Parts:
 
 class _PairSums(torch.autograd.Function):
     @staticmethod
+    @exact_forward
     def forward(ctx, image, current, amplitude, rest, kernels, windows, slots):  # type: ignore[no-untyped-def,override]
         mean, strength, *drop = rest
         tiles, _, pairs = current.shape
@@ -143,6 +146,7 @@ class _PairSums(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
+    @exact_backward
     def backward(ctx, gradient):  # type: ignore[no-untyped-def,override]
         current, amplitude = ctx.saved_tensors
         work, given, flat = ctx.work, gradient.contiguous(), current.flatten(0, 1)

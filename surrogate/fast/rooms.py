@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 
+import torch
 from torch import Tensor
 
 from surrogate.fast.calls import call
@@ -57,7 +58,8 @@ def _some(free: list[Tensor], like: Tensor, size: int) -> Tensor:
 
 
 def _new(like: Tensor, size: int) -> Tensor:
-    block = like.new_empty(size)
+    with torch.inference_mode(False):  # training may use it next
+        block = like.new_empty(size)
     call("fg_large_pages", size * block.element_size(), block)
     return block
 
