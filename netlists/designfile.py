@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import reprlib
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -11,6 +11,7 @@ from typing import Any, ClassVar, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from netlists.complaint import complaint
 from netlists.design import Design
 from netlists.errors import InputError
 from netlists.parasitics.uniform import with_parasitics
@@ -96,8 +97,9 @@ def parse_yaml(text: str, origin: str, model: type[Model], kind: str, folder: Pa
     try:
         return model.model_validate(data, context={"folder": folder})
     except ValidationError as error:
-        first = error.errors()[0]
-        raise InputError(_message(first, node, origin, kind)) from None
+        wrong = complaint(error, data, model)
+        key = _words(".".join(wrong.path)) or kind
+        raise InputError(f"{origin}:{_line(node, wrong.path)}: {key}: {_words(wrong.reason)}") from None
 
 
 def dump_design(design: Design) -> str:
@@ -154,29 +156,13 @@ def _refuse_duplicates(node: Any, origin: str) -> None:
         _refuse_duplicates(value, origin)
 
 
-def _message(error: Any, root: yaml.Node, origin: str, file_kind: str) -> str:
-    path = [str(p) for p in error["loc"]]
-    if len(path) > 1 and path[0] == "cell" and path[1] in ("mos", "resistive"):
-        del path[1]
-    line = _line(root, path)
-    key = _words(".".join(path)) or file_kind
-    kind, text = error["type"], _words(error["msg"].removeprefix("Value error, "))
-    if kind == "extra_forbidden":
-        text = "unknown key: remove it or correct its spelling"
-    elif kind == "missing":
-        text = "missing: add it"
-    elif kind not in ("value_error",):
-        text = f"{text}, not {reprlib.repr(error.get('input'))}"
-    return f"{origin}:{line}: {key}: {text}"
-
-
 def _words(text: str) -> str:
     """``text`` as one line that a terminal shows as it is, shortened where it is long."""
     shown = "".join(c if c.isprintable() else " " for c in text[: _MAX_WORDS + 1])
     return " ".join(shown.split()) if len(text) <= _MAX_WORDS else " ".join(shown[:_MAX_WORDS].split()) + " …"
 
 
-def _line(node: yaml.Node, path: list[str]) -> int:
+def _line(node: yaml.Node, path: Sequence[str]) -> int:
     line = node.start_mark.line + 1
     for name in path:
         if isinstance(node, yaml.SequenceNode) and name.isdecimal() and int(name) < len(node.value):

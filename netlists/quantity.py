@@ -62,10 +62,11 @@ class Dimension:
     def bounded(self, value: Any) -> float:
         """As :meth:`parse`, and raises ``ValueError`` on sizes beyond those of any array."""
         si = self.parse(value)
+        if self.offset and si <= 0:
+            raise ValueError(f"{value!r} is not above absolute zero, {-self.offset:g} {self.units[0]}: correct it")
         if si and not self.least <= abs(si) <= self.largest:
-            raise ValueError(
-                f"{value!r} is no {self.name} of an array: {self.least:g} to {self.largest:g} in SI units are"
-            )
+            least, largest = self.least - self.offset, self.largest - self.offset
+            raise ValueError(f"{value!r} is no {self.name} of an array: {least:g} to {largest:g} {self.units[0]} are")
         return si
 
     def text(self, si: float) -> str:

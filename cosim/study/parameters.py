@@ -3,15 +3,16 @@ a study, and designs with other values."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from cosim.errors import InputError
+from netlists.complaint import complaint, models_in
 from netlists.design import Coupling, Design, Wires
 from netlists.parasitics.uniform import with_parasitics
 from netlists.quantity import Dimension
@@ -56,16 +57,8 @@ def _fields(path: str) -> tuple[FieldInfo, ...]:
             where = ".".join(words[:depth]) or "a design"
             names = sorted({name for model in models for name in model.model_fields})
             raise InputError(f"no such parameter: {where} has {', '.join(names) or 'no parts'}: correct the path")
-        models = [model for field in found for model in _models(field.annotation)]
+        models = [model for field in found for model in models_in(field.annotation)]
     return found
-
-
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    """All pydantic models in a type such as ``Annotated[MosCell | ResistiveCell, …]`` or ``Layout | None``."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for part in get_args(annotation):
-        yield from _models(part)
 
 
 def is_label(path: str) -> bool:
@@ -135,12 +128,9 @@ def changed(base: Design, changes: Mapping[str, Any], folder: Path | None = None
     try:
         design = Design.model_validate(data, context={"folder": folder})
     except ValidationError as error:
-        first = error.errors()[0]
-        words = [str(part) for part in first["loc"] if part not in ("mos", "resistive")]
-        text = {"extra_forbidden": "unknown here: remove it or correct its spelling", "missing": "missing: add it"}.get(
-            first["type"], first["msg"].removeprefix("Value error, ")
-        )
-        raise InputError(f"{'.'.join(words) or 'design'}: {' '.join(text.split())[:300]}") from None
+        wrong = complaint(error, data, Design)
+        reason = " ".join(wrong.reason.split())[:300]
+        raise InputError(f"{'.'.join(wrong.path) or 'design'}: {reason}") from None
     if design.parasitics is not None and any(path.split(".")[0] == "parasitics" for path in changes):
         return with_parasitics(design, folder or Path())
     return design

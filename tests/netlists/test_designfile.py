@@ -58,6 +58,7 @@ def test_a_file_is_found_before_a_built_in_name(tmp_path, text):
         ("  channel: n", "  channel: x", "cell.channel", "'n' or 'p'"),
         ("  idle: clamped", "  idle: floating", "array.idle", "clamped"),
         ("2.45e-17 F", "-1 aF", "coupling.own_word_line", "greater than or equal to 0"),
+        ("2.45e-17 F", "-55 aF", "coupling.own_word_line", "greater than or equal to 0, not '-55 aF'"),
         ("1.23e-16 F", "0 F", "coupling.substrate", "greater than 0"),
         ("2.45e-17 F", "24.5 ohm", "coupling.own_word_line", "unit 'ohm'"),
         ("2.45e-17 F", "24.5e-18", "coupling.own_word_line", "needs a unit"),
@@ -69,7 +70,7 @@ def test_a_file_is_found_before_a_built_in_name(tmp_path, text):
         ("2e-07 s", "-1 us", "read.t_max", "greater than 0"),
         ("1e-09 s", "14 ns", "read", "shorten t_edge"),
         ("bits: 4", "bits: 17", "read.bits", "16"),
-        ("27.0 degC", "-280 degC", "read.temperature", "greater than 0"),
+        ("27.0 degC", "-280 degC", "read.temperature", "not above absolute zero, -273.15 degC"),
         ("27.0 degC", "300 K", "read.temperature", "27 degC"),
         ("5e-09 A", "1 uA", "weights", "swap"),
         ("ser: 45.0 dB", "ser: 45", "levels.ser", "45 dB"),
@@ -93,6 +94,32 @@ def test_unknown_key_names_its_line(text, after, key):
     edited = text.replace(after, f"{after}{indent}colour: red\n", 1)
     line = edited.splitlines().index(f"{indent}colour: red") + 1
     assert _refusal(edited) == f"some.yaml:{line}: {key}: unknown key: remove it or correct its spelling"
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [("  near_word_line: ", "  near_word_lin: "), ("  t_edge: ", "  t_edges: "), ("  corner: ", "  conrer: ")],
+)
+def test_a_misspelt_key_is_named_and_not_the_one_that_is_missing(text, right, wrong):
+    text = _edited(text, "  kind: mos\n", "  kind: mos\n  corner: ss\n")
+    edited = _edited(text, right, wrong)
+    line = next(k for k, words in enumerate(edited.splitlines(), 1) if words.startswith(wrong))
+    message = _refusal(edited)
+    assert (
+        message.startswith(f"some.yaml:{line}: ")
+        and f".{wrong.strip()} unknown key: write {right.strip(' :')}," in message
+    )
+
+
+def test_an_unknown_kind_of_cell_names_its_line_and_the_kinds(text):
+    edited = _edited(text, "  kind: mos", "  kind: mso")
+    line = edited.splitlines().index("  kind: mso") + 1
+    assert _refusal(edited) == f"some.yaml:{line}: cell.kind: 'mso' is none of 'mos', 'resistive': correct it"
+    assert "cell.kind: missing: add it" in _refusal(_edited(text, "  kind: mos\n", ""))
+
+
+def test_sizes_of_no_array_are_told_in_the_unit(text):
+    assert "'1 GV' is no voltage of an array: 1e-06 to 1000 V are" in _refusal(_edited(text, "1.2 V", "1 GV"))
 
 
 @pytest.mark.parametrize("key", ["rows", "length", "substrate", "t_edge", "current_max", "driver_resistance"])

@@ -69,7 +69,15 @@ WRONG = {
     "unknown key": ({"grids": {}}, r"grids: unknown key"),
     "no points": ({"grid": None}, r"give either a grid.*or points"),
     "both": ({"points": [{"name": "a"}]}, r"give either a grid"),
-    "one value": ({"grid": {"layout.row_pitch": ["1.4 um"]}}, r"grid\.layout\.row_pitch: .*at least 2"),
+    "one value": (
+        {"grid": {"layout.row_pitch": ["1.4 um"]}},
+        r"grid\.layout\.row_pitch: needs at least 2 values, not 1: add",
+    ),
+    "misspelt section": (
+        {"grid": {"layout.shield": [None, {"laier": "metal1", "width": "1 um"}]}},
+        r"laier: .*write layer",
+    ),
+    "raw value": ({"grid": {"wires.switch_resistance": ["1 kohm", "-2 kohm"]}}, r"than 0, not '-2 kohm'"),
     "unknown section": ({"grid": {"lay.row_pitch": ["1.4 um", "1.6 um"]}}, r"lay\.row_pitch: .*a design has array"),
     "unknown parameter": ({"grid": {"layout.pitch": ["1 um", "2 um"]}}, r"layout has .*row_pitch.*correct the path"),
     "too deep": ({"grid": {"array.rows.all": [4, 8]}}, r"array\.rows has no parts"),
@@ -84,7 +92,8 @@ WRONG = {
     "bad name": ({"grid": None, "points": [{"name": "../a"}]}, r"points\.0\.name"),
     "no section": ({"grid": {"layout.shield.width": ["1 um", "2 um"]}}, r"no layout\.shield: add it there"),
     "no pairs": (
-        {"grid": {"array.columns": [1, 2]}, "network": {"seeds": 1}}, r"point columns-1: .*at least 2",
+        {"grid": {"array.columns": [1, 2]}, "network": {"seeds": 1}},
+        r"point columns-1: .*at least 2",
     ),
     "overwritten set": ({"set": {"coupling.bit_line": "500 aF"}}, r"set: overwritten by the extraction"),
     "no base": ({"base": "nothing.yaml"}, r"nothing\.yaml: no such design file"),
