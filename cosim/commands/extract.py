@@ -61,7 +61,7 @@ def extract_design(
 
 def _refuse_name(out: Path) -> None:
     if out.suffix.lower() != ".yaml":
-        format_of(out)
+        format_of(out, ".yaml")
     if not out.parent.is_dir() or out.is_dir():
         raise InputError(f"{out}: its folder does not exist or it is a folder: give a file name in an existing folder")
 

@@ -99,6 +99,8 @@ def write_report(folder: Path) -> Path:
 
 def read_run(folder: Path) -> Run:
     """Read and check the files of a run. Raises :class:`InputError`."""
+    if not any((folder / name).is_file() for name in _REMEDY):
+        raise InputError(f"{folder}: no run folder: make one with 'fgcosim run DESIGN -o {folder}'")
     _require(folder, *(name for name in _REMEDY if name not in _DEPLOYED))
     surrogate_path, waves_path = folder / "surrogate.safetensors", folder / "waveforms.npz"
     data, surrogate = load_dataset(folder / "data.h5"), load_surrogate(surrogate_path)

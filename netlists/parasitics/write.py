@@ -27,12 +27,13 @@ FORMATS: dict[str, Format] = {
 _WORDS_A_LINE = 8
 
 
-def format_of(path: PurePath) -> Format:
-    """The format that the name of ``path`` asks for. Raises :class:`InputError` where it asks for none."""
+def format_of(path: PurePath, *others: str) -> Format:
+    """The format that the name of ``path`` asks for. Raises :class:`InputError` where it asks for none; ``others`` are
+    suffixes of further files that the caller writes, which the remedy names, too."""
     suffix = PurePath(path.name.removesuffix(".gz")).suffix.lower()
     if suffix not in FORMATS:
-        names = ", ".join(f"*{suffix}" for suffix in FORMATS)
-        raise InputError(f"{path}: no format of parasitics: name it {names}, or that with .gz")
+        netlists, further = ", ".join(f"*{name}" for name in FORMATS), "".join(f", or *{name}" for name in others)
+        raise InputError(f"{path}: no format of parasitics: name it {netlists} (also .gz){further}")
     return FORMATS[suffix]
 
 

@@ -57,7 +57,7 @@ def test_what_cannot_be_done_is_refused_before_anything_is_solved(design, tmp_pa
     bare = tmp_path / "bare.yaml"
     bare.write_text(dump_design(make_design(3, 2)), encoding="utf-8")
     for source, name, edges, says in (
-        (str(bare), "x.spef", False, "no section layout"), (design, "x.txt", False, "no format"),
+        (str(bare), "x.spef", False, "no section layout"), (design, "x.txt", False, r"no format.* or \*\.yaml$"),
         (design, "no/x.yaml", False, "folder"), (design, "x.yaml", True, "--edges"),
     ):  # fmt: skip
         with pytest.raises(InputError, match=says):

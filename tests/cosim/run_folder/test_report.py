@@ -183,6 +183,12 @@ def test_missing_file_is_named_with_its_command(folder: Path, name: str, command
     assert not (folder / "report.html").exists()
 
 
+def test_a_folder_without_a_run_is_told_how_to_get_one(tmp_path: Path) -> None:
+    for empty in (tmp_path, tmp_path / "none"):
+        with pytest.raises(InputError, match=rf"^{re.escape(str(empty))}: no run folder: .*'fgcosim run DESIGN -o "):
+            write_report(empty)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [("{", "not valid JSON"), ("[1]", "no JSON object|no entry"), ('{"images": 2}', "no entry 'class_agreement'")],

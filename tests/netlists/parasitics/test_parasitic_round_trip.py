@@ -60,3 +60,5 @@ def test_gzip_and_columns(make_design, tmp_path):
 def test_names_without_a_format_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"x\.txt.*\*\.spef"):
         format_of(tmp_path / "x.txt")
+    with pytest.raises(InputError, match=r"x\.txt.*\*\.spef.*or \*\.yaml$"):
+        format_of(tmp_path / "x.txt", ".yaml")
