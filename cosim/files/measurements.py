@@ -32,6 +32,13 @@ MAX_VALUES = 100_000_000
 SIZES = {"T": (1e-15, 1e3), "Q": (1e-90, 1e3)}
 """Smallest and largest durations in s and charges in C beside 0: within them no formula overflows."""
 
+USUAL = {"T": 1e-2, "Q": 1e-6}
+"""Durations in s and charges in C above which a file is likely to be in other units. Arrays are read by pulses of
+nanoseconds to milliseconds; 1 uC takes an integrating capacitor of 1 uF to a volt, a million times an on-chip one."""
+USUAL_CURRENT = 0.1
+"""A; mean current of a column above which durations and charges are likely to be in units that do not fit: a bit line
+of minimum width stands some mA."""
+
 
 @dataclass(frozen=True)
 class Measurements:
@@ -55,11 +62,32 @@ class Measurements:
                 raise InputError(f"measurements: {kind}: values beyond {least:g} to {largest:g} or negative durations")
 
 
-def load_measurements(path: Path) -> Measurements:
-    """Read a measurement file. Raises :class:`InputError` naming file, line, column and remedy."""
-    table, names, digest = _read(path, "measurement", lambda header: _check_header(header, path))
+def load_measurements(path: Path, warn: Callable[[str], None] = lambda line: None) -> Measurements:
+    """Read a measurement file. ``warn`` gets a line for values that no array has, whose unit is likely to be wrong.
+    Raises :class:`InputError` naming file, line, column and remedy."""
+    table, names, lines, digest = _read(path, "measurement", lambda header: _check_header(header, path))
     rows = sum(name.startswith("T_") for name in names)
+    for line, doubt in _doubts(table[:, :rows], table[:, rows:]):
+        warn(f"{path}:{lines[line]}: {doubt}")
     return Measurements(table[:, :rows], table[:, rows:], digest)
+
+
+def _doubts(duration: NDArray[np.float64], charge: NDArray[np.float64]) -> Iterator[tuple[int, str]]:
+    """Rows, from 0, whose values no array has, and what to do: at most one for durations and one for charges."""
+    size, longest = np.abs(charge), duration.max(axis=1)
+    row, i = np.unravel_index(np.argmax(duration), duration.shape)
+    if duration[row, i] > USUAL["T"]:
+        yield int(row), f"T_{i}: {duration[row, i]:g} s is longer than pulses of arrays: are durations in seconds?"
+    row, j = np.unravel_index(np.argmax(size), size.shape)
+    if size[row, j] > USUAL["Q"]:
+        yield int(row), f"Q_{j}: {charge[row, j]:g} C is more than columns of arrays give: are charges in coulombs?"
+        return
+    current = size.max(axis=1) / np.maximum(longest, SIZES["T"][0])
+    row = np.argmax(np.where(longest > 0, current, 0))
+    if longest[row] > 0 and current[row] > USUAL_CURRENT:
+        j = np.argmax(size[row])
+        given = f"{charge[row, j]:g} C in {longest[row]:g} s is {current[row]:g} A"
+        yield int(row), f"Q_{j}: {given}: seconds and coulombs?"
 
 
 def load_durations(path: Path, rows: int) -> NDArray[np.float64]:
@@ -85,13 +113,13 @@ def save_measurements(duration: NDArray[np.float64], charge: NDArray[np.float64]
 
 def _read(
     path: Path, kind: str, check_header: Callable[[list[str]], None]
-) -> tuple[NDArray[np.float64], list[str], str]:
-    """Numbers [n, k] below a header of k names, the names, and the file's SHA-256."""
+) -> tuple[NDArray[np.float64], list[str], array[int], str]:
+    """Numbers [n, k] below a header of k names, the names, the line of each row, and the file's SHA-256."""
     if not path.is_file():
         raise InputError(f"{path}: no such {kind} file")
     if path.stat().st_size > MAX_BYTES:
         raise InputError(f"{path}: larger than {MAX_BYTES} bytes: split it")
-    digest, values = hashlib.sha256(), array("d")
+    digest, values, lines = hashlib.sha256(), array("d"), array("q")
     with path.open("rb") as file:
         reader = csv.reader(_lines(file, path, digest))
         try:
@@ -100,13 +128,14 @@ def _read(
             for row in reader:
                 if row:
                     values.extend(_numbers(row, header, path, reader.line_num))
+                    lines.append(reader.line_num)
                 if len(values) > MAX_VALUES:
                     raise InputError(f"{path}:{reader.line_num}: more than {MAX_VALUES} numbers: split the file")
         except csv.Error as error:
             raise InputError(f"{path}:{reader.line_num}: not CSV: {error}") from None
     if not values:
         raise InputError(f"{path}: no {kind} below the header: add rows")
-    return np.frombuffer(values).reshape(-1, len(header)), header, digest.hexdigest()
+    return np.frombuffer(values).reshape(-1, len(header)), header, lines, digest.hexdigest()
 
 
 def _lines(file: BinaryIO, path: Path, digest: Any) -> Iterator[str]:
@@ -127,8 +156,9 @@ def _check_header(header: list[str], path: Path) -> None:
     columns = len(header) - rows
     expected = [f"T_{i}" for i in range(rows)] + [f"Q_{j}" for j in range(columns)]
     if rows == 0 or columns == 0 or header != expected:
-        wrong = next((h for h, e in zip(header, expected, strict=False) if h != e), "the header")
-        raise InputError(f"{path}:1: {reprlib.repr(wrong)}: the header must be T_0,…,T_N-1,Q_0,…,Q_M-1 in this order")
+        wrong = next((h for h, e in zip(header, expected, strict=False) if h != e), None)
+        found = "empty: " if not header else f"{reprlib.repr(wrong)}: " if wrong is not None else ""
+        raise InputError(f"{path}:1: {found}the header must be T_0,…,T_N-1,Q_0,…,Q_M-1 in this order")
 
 
 def _numbers(row: list[str], header: list[str], path: Path, line: int) -> list[float]:

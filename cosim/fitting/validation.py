@@ -66,6 +66,12 @@ def validate_dataset(surrogate: Surrogate, data: DataSet, levels: Levels | None 
     return {**report, **verdict(scored, levels, float(report["fast_engine_ser_db"]))}
 
 
+def held_out_ser(surrogate: Surrogate, data: DataSet) -> dict[str, float]:
+    """SER in dB of the charges of ``data``'s held-out runs, by role; roles without runs are left out."""
+    runs = {role: data.runs(role) for role in HELD_OUT}
+    return {role: decibel(data.charge[k], _predict(surrogate, data, k)) for role, k in runs.items() if len(k)}
+
+
 def validate_measurements(surrogate: Surrogate, data: Measurements, levels: Levels | None = None) -> dict[str, Any]:
     """The report of a surrogate of a measured array on other measurements of the same array."""
     if surrogate.state is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -117,10 +118,23 @@ def synthetic_measurements(folder: Path, seed: int, name: str, n: int = 40) -> N
     save_measurements(duration * 1e-6, charge * 1e-13, folder / name)
 
 
+def test_measurements_in_other_units_are_warned_of(tmp_path: Path) -> None:
+    synthetic_measurements(tmp_path, 1, "fit.csv")
+    right = load_measurements(tmp_path / "fit.csv")
+    save_measurements(right.duration * 1e6, right.charge * 1e12, tmp_path / "micro.csv")
+    done = fgcosim("fit", "micro.csv", "-o", "s.safetensors", cwd=tmp_path)
+    assert done.returncode == 0
+    warnings = [line for line in done.stderr.splitlines() if "warning" in line]
+    assert [line.split("are ")[-1] for line in warnings] == ["durations in seconds?", "charges in coulombs?"]
+    assert all(line.startswith("fgcosim: warning: micro.csv:") for line in warnings)
+
+
 def test_fit_and_validate_measurements(tmp_path: Path) -> None:
     synthetic_measurements(tmp_path, 1, "fit.csv")
     synthetic_measurements(tmp_path, 2, "other.csv", 20)
-    assert fgcosim("fit", "fit.csv", "-o", "s.safetensors", cwd=tmp_path).returncode == 0
+    done = fgcosim("fit", "fit.csv", "-o", "s.safetensors", cwd=tmp_path)
+    assert done.returncode == 0 and "warning" not in done.stderr
+    assert re.search(r"s\.safetensors: SER of the fit to its own 40 measurements \d+\.\d dB", done.stdout)
     done = fgcosim("validate", "s.safetensors", "other.csv", "--json", cwd=tmp_path)
     result = json.loads(done.stdout)
     assert done.returncode == 0 and result["passed"]

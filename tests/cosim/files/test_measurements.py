@@ -1,6 +1,7 @@
 """Measurement files: what is written is read; everything else is refused with file, line and remedy."""
 
 import hashlib
+import re
 
 import numpy as np
 import pytest
@@ -92,6 +93,34 @@ def test_a_bad_row_is_named_by_its_line(tmp_path, row, message):
 def test_a_wrong_header_is_refused(tmp_path, header):
     path = write(tmp_path, f"{header}\n1e-6,0,1e-13\n")
     assert refused(path).startswith(f"{path}:1: ")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [("", "1: empty: the header must be"), ("T_0,T_1\n1,2\n", "1: the header must be"), ("a,Q_0\n", "1: 'a': the")],
+)
+def test_a_header_that_is_not_there_is_not_quoted(tmp_path, content, says):
+    path = write(tmp_path, content)
+    assert refused(path).startswith(f"{path}:{says}")
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ("0,1e-6,5e-13", []),
+        ("0,1e-3,-1e-7", []),
+        ("0,1,5e-13", [r"4: T_1: 1 s .*seconds\?"]),
+        ("0,0.5,-0.4", [r"4: T_1: 0.5 s .*seconds\?", r"4: Q_0: -0.4 C .*coulombs\?"]),
+        ("0,1e-6,0.5", [r"4: Q_0: 0.5 C .*coulombs\?"]),
+        ("0,1e-9,5e-7", [r"4: Q_0: 5e-07 C in 1e-09 s is 500 A: seconds and coulombs\?"]),
+        ("0,0,1e-9", []),
+    ],
+)
+def test_units_that_no_array_has_are_warned_of(tmp_path, rows, says):
+    path, lines = write(tmp_path, f"{HEADER}1e-6,0,1e-13\n\n{rows}\n"), []
+    load_measurements(path, lines.append)
+    for wanted, line in zip(says, lines, strict=True):
+        assert re.fullmatch(rf"{re.escape(str(path))}:{wanted}", line)
 
 
 @pytest.mark.parametrize("content", ["", HEADER, HEADER + "\n\n"])
