@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cosim.files.measurements import save_measurements
+from cosim.spice.ngspice import find_ngspice
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 GUIDES = (
@@ -26,6 +27,30 @@ def test_guides_name_only_existing_files() -> None:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+def test_the_glossary_points_to_existing_code() -> None:
+    named = re.findall(r"`([\w/]+\.py)`", (DOCS / "glossary.md").read_text(encoding="utf-8"))
+    assert named and all((DOCS.parent / path).is_file() for path in named)
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+def test_a_page_can_be_copied_alone(guide: str) -> None:
+    """Every name that a page's Python blocks use is defined or imported on that page, in an earlier block at most."""
+    blocks = BLOCK.findall((DOCS / guide).read_text(encoding="utf-8"))
+    assert _undefined("\n".join(block for language, block in blocks if language == "python")) == ""
+
+
+def test_names_of_other_pages_are_found() -> None:
+    assert "`Path`" in _undefined("print(Path('a'))\n")
+
+
+def _undefined(code: str) -> str:
+    """What ruff says of undefined names in ``code``."""
+    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "F821", "--quiet", "-"]
+    done = subprocess.run(command, input=code, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode in (0, 1), done.stderr
+    return done.stdout
+
+
 @pytest.mark.long
 def test_every_example_runs(tmp_path: Path) -> None:
     """All blocks of all guides, shell and Python, in one folder; Python blocks share their names."""
@@ -35,9 +60,8 @@ def test_every_example_runs(tmp_path: Path) -> None:
     _shim(shims / "fgcosim", f'exec "{sys.executable}" -W ignore -m cosim.cli "$@"')
     _shim(shims / "python", f'exec "{sys.executable}" -W ignore "$@"')
     _shim(shims / "dask", f'exec "{sys.executable}" -W ignore -m dask "$@"')
-    if os.environ.get("FGCOSIM_NGSPICE"):
-        _shim(shims / "ngspice", f'exec "{os.environ["FGCOSIM_NGSPICE"]}" "$@"')
-    environment = {**os.environ, "PATH": f"{shims}{os.pathsep}{os.environ['PATH']}"}
+    path = f"{shims}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "FGCOSIM_NGSPICE": find_ngspice().path}  # as scripts/activate sets them
     python = ""
     for guide in GUIDES:
         for language, block in BLOCK.findall((DOCS / guide).read_text(encoding="utf-8")):
