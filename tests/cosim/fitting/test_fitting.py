@@ -7,9 +7,13 @@ import pytest
 
 from cosim.campaigns.campaign import run_campaign
 from cosim.campaigns.plan import Plan
+from cosim.commands.fit import fit
 from cosim.errors import InputError
+from cosim.files.dataset import save_dataset
 from cosim.files.measurements import load_measurements, save_measurements
 from cosim.fitting.fit import MIN_SLOTS, fit_dataset, fit_measurements
+from cosim.fitting.validation import held_out_ser
+from cosim.progress import Stages
 from netlists.designfile import load_design
 from surrogate.files import load_surrogate, save_surrogate
 from surrogate.ideal import least_squares_weights
@@ -49,6 +53,15 @@ def test_unseen_spice_runs_are_predicted(campaign, fitted, role, level):
     ser = decibel(campaign.charge[runs], fitted.charge(campaign.duration[runs], state))
     assert ser >= level
     assert ser > decibel(campaign.charge[runs], fitted.charge(campaign.duration[runs], state, ("crosstalk",))) + 10
+
+
+def test_the_fit_command_prints_what_unseen_runs_say(campaign, fitted, tmp_path, capsys):
+    save_dataset(campaign, tmp_path / "data.h5")
+    assert fit(tmp_path / "data.h5", tmp_path / "s.safetensors", Stages())
+    ser = held_out_ser(fitted, campaign)
+    assert list(ser) == ["patterns", "weights"]
+    said = f"SER against unseen runs: patterns {ser['patterns']:.1f} dB, weights {ser['weights']:.1f} dB;"
+    assert said in capsys.readouterr().out
 
 
 def test_the_surrogate_knows_where_it_comes_from(campaign, fitted):
