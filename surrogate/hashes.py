@@ -26,7 +26,7 @@ def surrogate_hash(surrogate: Surrogate) -> str:
 
 
 def network_hash(tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 over all weights, biases, gains and offsets: the ``state_dict`` of a network."""
+    """SHA-256 over all weights, biases, gains and offsets: the ``state_dict`` of a network, on any device."""
     return _tensor_hash(tensors)
 
 
@@ -34,5 +34,5 @@ def _tensor_hash(tensors: Mapping[str, Tensor], text: str = "") -> str:
     digest = hashlib.sha256(text.encode())
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\0".encode())
-        digest.update(tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()

@@ -166,17 +166,19 @@ class SeedRun:
     ) -> tuple[nn.Module, Result]:
         software = self._trained_software()
         twin = self.calibrated(self.on_wires(layout, software, self.plan.products, wires), software)
-        depends: dict[str, Any] = {
-            "start": network_hash(software.state_dict()), "layout": self._layout(layout), "recipe": recipe.model_dump(),
-            "seed": self.seed, "images": list(self._images), "calibration": self.plan.calibration,
-            "products": list(self.plan.products),
+        made: dict[str, Any] = {
+            "layout": self._layout(layout), "calibration": self.plan.calibration, "products": list(self.plan.products),
         }  # fmt: skip
         if wires != AS_THEY_COME:
-            depends["wires"] = asdict(wires)
+            made["wires"] = asdict(wires)
+        depends = made | {
+            "start": network_hash(software.state_dict()), "recipe": recipe.model_dump(), "seed": self.seed,
+            "images": list(self._images),
+        }  # fmt: skip
         where = folder / f"{name}-{digest(depends)[:8]}"
         split = held_out(self.data.train, self.plan.software.training.validation)
         trainer = Trainer(twin, split, recipe, self.seed + RETRAINING_SEED, self.device, teacher=software)
-        spent = train_in(where, trainer, depends, self.observer)
+        spent = train_in(where, trainer, made, self.observer)
         final = layout.twin(software, self.plan.testing, wires.spacing)
         final.load_state_dict(trainer.best)
         for part in analog_layers(final).values():

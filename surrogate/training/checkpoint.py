@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import pickle
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +15,42 @@ import torch
 from surrogate.atomic import replacing
 from surrogate.errors import InputError
 
-FORMAT = "fgcosim-checkpoint-1"
+FAMILY = "fgcosim-checkpoint-"
+FORMAT = f"{FAMILY}2"
 KEPT = 2
 MAX_BYTES = 4_000_000_000
 DIGEST = hashlib.sha256().digest_size
 
 
-def save_checkpoint(folder: Path, steps: int, state: dict[str, Any], identity: dict[str, Any]) -> Path:
+@dataclass(frozen=True)
+class Run:
+    """Which run a checkpoint is of, in JSON's types: what its trainer knows of it (``training``), what whoever runs it
+    has ``given`` in addition, a hash of the network that it started from (``start``), and the ``circumstances`` that
+    decide its last bits."""
+
+    training: dict[str, Any]
+    given: dict[str, Any]
+    start: str
+    circumstances: dict[str, Any]
+
+
+def save_checkpoint(folder: Path, steps: int, state: dict[str, Any], run: Run) -> Path:
     """Write ``state`` after ``steps`` steps into ``folder`` and remove all checkpoints but the last two.
 
-    The file is what ``torch.save`` writes, followed by its SHA-256. ``identity`` says which run this is (see
-    :func:`load_latest`). Raises ``OSError`` (disk full).
+    Any of more steps are removed, too: had one been usable, the run would have gone on from it.
+
+    The file is what ``torch.save`` writes, followed by its SHA-256. Raises ``OSError`` (disk full).
     """
     buffer = io.BytesIO()
-    torch.save({"format": FORMAT, "identity": json.dumps(identity), "state": state}, buffer)
+    torch.save({"format": FORMAT, "run": json.dumps(asdict(run)), "state": state}, buffer)
     content = buffer.getbuffer()
     path = folder / f"checkpoint-{steps:09d}.pt"
     with replacing(path) as temporary, temporary.open("wb") as file:
         file.write(content)
         file.write(hashlib.sha256(content).digest())
-    for old in checkpoints(folder)[KEPT:]:
+    files = [found for found in checkpoints(folder) if found.is_file()]
+    before = files.index(path)
+    for old in files[:before] + files[before + KEPT :]:
         old.unlink(missing_ok=True)
     return path
 
@@ -43,8 +60,9 @@ def checkpoints(folder: Path) -> list[Path]:
     return sorted(folder.glob("checkpoint-*.pt"), reverse=True)
 
 
-def load_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """State and identity in ``path``. Raises ``ValueError`` with one line where it is damaged or foreign."""
+def load_checkpoint(path: Path) -> tuple[dict[str, Any], Run]:
+    """State and :class:`Run` in ``path``. Raises ``ValueError`` with one line where it is damaged or foreign,
+    :class:`InputError` where another release wrote it, ``OSError`` where it cannot be read."""
     if path.stat().st_size > MAX_BYTES:
         raise ValueError(f"larger than {MAX_BYTES} bytes")
     content = path.read_bytes()
@@ -53,31 +71,41 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
         saved = torch.load(io.BytesIO(content[:-DIGEST]), map_location="cpu", weights_only=True)
         if saved["format"] != FORMAT:
+            if str(saved["format"]).startswith(FAMILY):
+                raise InputError(f"{path}: {saved['format']}, not {FORMAT}: choose another folder or empty this one")
             raise ValueError(f"no {FORMAT}")
-        return saved["state"], json.loads(saved["identity"])
+        return saved["state"], Run(**json.loads(saved["run"]))
     except (RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
         raise ValueError(f"no checkpoint ({' '.join(str(error).split())[:80]})") from None
 
 
-def load_latest(
-    folder: Path, identity: dict[str, Any], circumstances: dict[str, Any]
-) -> tuple[dict[str, Any] | None, list[str]]:
+def load_latest(folder: Path, run: Run) -> tuple[dict[str, Any] | None, list[str]]:
     """The state of the latest usable checkpoint in ``folder`` (None without any), and remarks.
 
-    There is a remark on each damaged checkpoint and on each of ``circumstances`` that differs, which makes the last
-    bits differ. Raises :class:`InputError` where it is of another run, naming the first of ``identity`` that differs.
+    There is a remark on each unusable checkpoint and on circumstances that differ, which makes the last bits differ:
+    in a network that was calibrated before, those of the start, too. Raises :class:`InputError` where it is of another
+    run, naming the first value that differs, or of another release.
     """
     remarks: list[str] = []
     for path in checkpoints(folder):
         try:
             state, saved = load_checkpoint(path)
-        except ValueError as error:
-            remarks.append(f"{path}: {error}: going on from the one before")
+        except InputError:
+            raise
+        except (ValueError, OSError) as error:
+            reason = isinstance(error, OSError) and error.strerror
+            remarks.append(f"{path}: {reason or error}: going on from the one before")
             continue
-        if different := _first_difference(saved, identity):
+        elsewhere = _first_difference(saved.circumstances, run.circumstances)
+        other_start = _first_difference(saved.start, run.start, "training.start")
+        different = _first_difference(saved.training, run.training, "training")
+        different = different or _first_difference(saved.given, run.given)
+        if different := different or (None if elsewhere else other_start):
             raise InputError(f"{path}: of a run with {different}: choose another folder or empty this one")
-        if different := _first_difference(saved, circumstances):
-            remarks.append(f"{path}: of a run with {different}: the results will differ in their last bits")
+        if elsewhere:
+            remarks.append(f"{path}: of a run with {elsewhere}: the results will differ in their last bits")
+        if other_start:
+            remarks.append(f"{path}: of a run with {other_start}: make sure that it is the same but for its last bits")
         return state, remarks
     return None, remarks
 

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from surrogate.errors import InputError
-from surrogate.training.checkpoint import load_latest, save_checkpoint
+from surrogate.training.checkpoint import Run, load_latest, save_checkpoint
 from surrogate.training.curve import draw_curve, write_curve
 from surrogate.training.trainer import Epoch, Trainer
 
@@ -38,19 +38,28 @@ class Observer:
         """An epoch is done."""
 
 
-def train_in(folder: Path, trainer: Trainer, identity: Mapping[str, Any], observer: Observer) -> Spent:
+def train_in(
+    folder: Path, trainer: Trainer, identity: Mapping[str, Any] | None = None, observer: Observer | None = None
+) -> Spent:
     """Run ``trainer`` to its end, with checkpoints and learning curve in ``folder``; a run found there goes on.
 
     A checkpoint is written after every epoch, every two minutes, and on SIGINT or SIGTERM, which end this with
     ``KeyboardInterrupt``. From any of them the run goes on to bit-identical weights, on the same device, number of
-    threads and release of torch; where these differ, it says so. ``identity``, of JSON's types, says which run this
-    is. Returns the time that all its calls have taken. Raises :class:`InputError` where ``folder`` holds another run,
-    ``OSError`` (disk full).
+    threads and release of torch; where these differ, it says so. A run is told from others by what the trainer knows
+    (:meth:`Trainer.identity`, :meth:`Trainer.start`); ``identity``, of JSON's types, adds what it does not: a
+    ``forward`` of its own, say. Returns the time that all its calls have taken. Raises :class:`InputError` where
+    ``folder`` holds another run, ``OSError`` (disk full).
     """
     folder.mkdir(parents=True, exist_ok=True)
-    here = {"torch": torch.__version__, "threads": torch.get_num_threads(), "device": str(trainer.device)}
+    observer = observer or Observer()
+    run = Run(
+        trainer.identity(),
+        dict(identity or {}),
+        trainer.start(),
+        {"torch": torch.__version__, "threads": torch.get_num_threads(), "device": str(trainer.device)},
+    )
     with trainer.own_generators(), _stopped() as stopped:
-        clock = _Clock(_resume(folder, trainer, dict(identity), here, observer))
+        clock = _Clock(_resume(folder, trainer, run, observer))
         saved = drawn = time.monotonic()
         while not trainer.finished:
             epochs = len(trainer.curve)
@@ -59,7 +68,7 @@ def train_in(folder: Path, trainer: Trainer, identity: Mapping[str, Any], observ
             ended, stop = len(trainer.curve) > epochs, stopped.is_set()
             if ended or stop or time.monotonic() - saved > CHECKPOINT_EVERY_S:
                 state = {**trainer.state(), "spent": asdict(clock.spent())}
-                save_checkpoint(folder, trainer.steps_done, state, {**identity, **here})
+                save_checkpoint(folder, trainer.steps_done, state, run)
                 saved = time.monotonic()
             if ended:
                 write_curve(trainer.curve, folder / CURVE)
@@ -92,11 +101,9 @@ class _Clock:
         return Spent(self._wall + time.monotonic(), self._cpu + time.process_time())
 
 
-def _resume(
-    folder: Path, trainer: Trainer, identity: dict[str, Any], here: dict[str, Any], observer: Observer
-) -> Spent:
+def _resume(folder: Path, trainer: Trainer, run: Run, observer: Observer) -> Spent:
     """Bring ``trainer`` to the latest checkpoint in ``folder``; what was spent on it."""
-    state, remarks = load_latest(folder, identity, here)
+    state, remarks = load_latest(folder, run)
     for remark in remarks:
         observer.message(remark)
     if state is None:

@@ -46,8 +46,7 @@ def train_software(
     network = build(recipe.network, tuple(data.train.pixels.shape[1:]), len(data.train.classes), seed)
     trainer = Trainer(network, held_out(data.train, recipe.training.validation), recipe.training, seed, device)
     folder.mkdir(parents=True, exist_ok=True)
-    identity = {"seed": seed, "recipe": recipe.model_dump(), "images": data.train.digest()}
-    spent = train_in(folder, trainer, identity, observer or Observer())
+    spent = train_in(folder, trainer, {"recipe": recipe.model_dump(exclude={"training"})}, observer)
     _write(folder / RECIPE, recipe_text(recipe))
     last = accuracy_of(trainer.network, data.test)
     trainer.network.load_state_dict(trainer.best)

@@ -13,6 +13,7 @@ from torch import Generator, Tensor, nn
 
 from surrogate.data.images import Images
 from surrogate.errors import InputError
+from surrogate.hashes import network_hash
 from surrogate.training.augmentation import augmented
 from surrogate.training.evaluation import accuracy_of
 from surrogate.training.losses import objective_of
@@ -71,6 +72,8 @@ class Trainer:
     ) -> None:
         if split.train.pixels.ndim != 4 and recipe.augmentation != Augmentation():
             raise InputError(f"training.augmentation: {split.train.name} has flat images: leave it out")
+        self._start = network_hash(network.state_dict())
+        self._taught_by = network_hash(teacher.state_dict()) if teacher and recipe.distillation else None
         self.network = network.to(device)
         if recipe.memory == "channels_last":
             self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -105,6 +108,22 @@ class Trainer:
     def steps(self) -> int:
         """Steps of all epochs."""
         return self.recipe.epochs * self.steps_per_epoch
+
+    def identity(self) -> dict[str, Any]:
+        """Which training this is, of JSON's types: ``seed``, ``recipe``, digests of the ``images`` that are trained on
+        and of those held out for ``validation``, and a hash of the network that it is ``taught_by`` (None for none of
+        either). Takes about a second for 200 MB of pixels."""
+        validation = self.split.validation
+        return {
+            "seed": self._seed, "recipe": self.recipe.model_dump(mode="json"), "images": self.split.train.digest(),
+            "validation": None if validation is None else validation.digest(), "taught_by": self._taught_by,
+        }  # fmt: skip
+
+    def start(self) -> str:
+        """A hash of all tensors of the network as training found them."""
+        if self.steps_done == 0:  # they may have been loaded after this trainer was made
+            self._start = network_hash(self.network.state_dict())
+        return self._start
 
     def _begin_epoch(self) -> None:
         self._step = 0
@@ -210,6 +229,8 @@ class Trainer:
         self._order_generator.set_state(state["order"])
         self._begin_epoch()
         self._step = state["step"]
+        if not 0 <= self._step < self.steps_per_epoch:
+            raise ValueError(f"step {self._step} of epochs of {self.steps_per_epoch}")
         self._loss, self._right = state["loss"].to(self.device), state["right"].to(self.device)
         self._change_generator.set_state(state["change"])
         self._noise_generator.set_state(state["noise"])

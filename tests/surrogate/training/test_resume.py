@@ -10,12 +10,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_run import EPOCHS, Shown, adam_recipe, data, recipe
+from tiny_run import EPOCHS, Shown, adam_recipe, data, images, recipe
+from torch import nn
 
 from surrogate.errors import InputError
 from surrogate.training.checkpoint import checkpoints, load_checkpoint
-from surrogate.training.session import Observer
+from surrogate.training.recipe import Adam, Distillation, TrainingRecipe
+from surrogate.training.session import Observer, train_in
 from surrogate.training.software import load_software, train_software
+from surrogate.training.trainer import Trainer, held_out
 
 ROOT = Path(__file__).parents[3]
 
@@ -164,12 +167,125 @@ def test_a_checkpoint_with_code_in_it_is_refused_and_not_run(tmp_path):
 
 
 def test_a_folder_of_another_run_is_refused_with_what_differs(whole):
-    with pytest.raises(InputError, match=r"seed 0 instead of 3: choose another folder"):
+    with pytest.raises(InputError, match=r"training.seed 0 instead of 3: choose another folder"):
         train(whole, seed=3)
-    with pytest.raises(InputError, match=r"recipe.training.epochs 6 instead of 7"):
+    with pytest.raises(InputError, match=r"training.recipe.epochs 6 instead of 7"):
         train(whole, chosen=recipe(7))
-    with pytest.raises(InputError, match=r"images "):
+    with pytest.raises(InputError, match=r"training.images "):
         train_software(recipe(), whole, data()._replace(train=data().test), 0)
+
+
+def some_trainer(count=320, start=0, seed=0, validation=0, **changes):
+    with torch.random.fork_rng():
+        torch.manual_seed(start)
+        network = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
+    how = TrainingRecipe(epochs=2, validation=validation, optimiser=Adam(rate=0.01), **changes)
+    return Trainer(network, held_out(images(count, 0), validation), how, seed)
+
+
+def stopped_after_four_steps(folder, trainer):
+    with pytest.raises(KeyboardInterrupt):
+        train_in(folder, trainer, observer=Stop(4))
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"count": 100}, "training.images "),
+        ({"start": 1}, "training.start "),
+        ({"seed": 1}, "training.seed 0 instead of 1"),
+        ({"batch": 32}, "training.recipe.batch 64 instead of 32"),
+        ({"validation": 20}, "training.recipe.validation 0 instead of 20"),
+    ],
+)
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_run_is_known_by_seed_recipe_images_and_start_whatever_else_is_given(tmp_path, changes, says, whole):
+    if whole:
+        train_in(tmp_path, some_trainer())
+    else:
+        stopped_after_four_steps(tmp_path, some_trainer())
+    with pytest.raises(InputError, match=rf"of a run with {says}.*choose another folder"):
+        train_in(tmp_path, some_trainer(**changes))
+    again = some_trainer()
+    train_in(tmp_path, again)
+    assert again.finished
+
+
+def test_what_is_given_tells_runs_apart_too(tmp_path):
+    train_in(tmp_path, some_trainer(), {"seed": 5})
+    with pytest.raises(InputError, match="of a run with seed 5 instead of 6"):
+        train_in(tmp_path, some_trainer(), {"seed": 6})
+
+
+def test_a_network_to_learn_from_is_part_of_the_run(tmp_path):
+    how = TrainingRecipe(epochs=1, optimiser=Adam(rate=0.01), distillation=Distillation())
+    split = held_out(images(100, 0), 0)
+    train_in(tmp_path, Trainer(some_trainer().network, split, how, 0, teacher=some_trainer(start=3).network))
+    with pytest.raises(InputError, match=r"training.taught_by"):
+        train_in(tmp_path, Trainer(some_trainer().network, split, how, 0, teacher=some_trainer(start=4).network))
+
+
+def test_a_stopped_trainer_goes_on_itself(tmp_path):
+    trainer = some_trainer()
+    stopped_after_four_steps(tmp_path, trainer)
+    train_in(tmp_path, trainer)
+    assert trainer.finished
+
+
+def test_weights_loaded_into_a_trainer_are_its_start(tmp_path):
+    train_in(tmp_path, some_trainer())
+    other = some_trainer()
+    other.network.load_state_dict(some_trainer(start=1).network.state_dict())
+    with pytest.raises(InputError, match=r"training.start"):
+        train_in(tmp_path, other)
+
+
+def test_states_of_longer_epochs_are_refused():
+    """They would never come to the last step of one."""
+    longer = some_trainer(320)
+    with longer.own_generators():
+        for _ in range(4):
+            longer.step()
+        state = longer.state()
+        with pytest.raises(ValueError, match="step 4 of epochs of 2"):
+            some_trainer(100).load_state(state)
+
+
+def test_checkpoints_of_another_release_are_refused_and_kept(tmp_path, monkeypatch):
+    with monkeypatch.context() as before:
+        before.setattr("surrogate.training.checkpoint.FORMAT", "fgcosim-checkpoint-1")
+        train_in(tmp_path, some_trainer())
+    kept = checkpoints(tmp_path)
+    with pytest.raises(InputError, match="fgcosim-checkpoint-1, not fgcosim-checkpoint-2: choose another folder"):
+        train_in(tmp_path, some_trainer())
+    assert checkpoints(tmp_path) == kept
+
+
+def test_a_folder_in_a_checkpoints_place_gives_way_to_the_one_before(tmp_path):
+    stopped_after_four_steps(tmp_path, some_trainer())
+    (tmp_path / "checkpoint-000000099.pt").mkdir()
+    told = Stop()
+    train_in(tmp_path, some_trainer(), observer=told)
+    assert "checkpoint-000000099.pt: Is a directory: going on from the one before" in told.told[0]
+    assert "4 steps in all" in told.told[1]
+
+
+def test_a_run_that_starts_again_keeps_its_own_checkpoints(tmp_path):
+    """Not the unusable ones of more steps."""
+    train_in(tmp_path, some_trainer())
+    for path in checkpoints(tmp_path):
+        _harm(path, "truncated")
+    stopped_after_four_steps(tmp_path, some_trainer())
+    assert [path.name for path in checkpoints(tmp_path)] == ["checkpoint-000000004.pt"]
+
+
+def test_another_start_is_told_where_circumstances_differ_too(tmp_path, monkeypatch):
+    """What was calibrated on other threads may differ in its last bits."""
+    train_in(tmp_path, some_trainer())
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 7)
+    told = Stop()
+    train_in(tmp_path, some_trainer(start=1), observer=told)
+    assert "threads 1 instead of 7" in told.told[0] and "training.start" in told.told[1]
 
 
 def test_other_circumstances_are_told(tmp_path):
