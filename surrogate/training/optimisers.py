@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from torch import nn, optim
 from torch.optim import lr_scheduler
 
+from surrogate.errors import InputError
 from surrogate.training.recipe import Adam, AdamW, Constant, Cosine, OneCycle, RelativeAdam, Sgd
 
 SMALLEST = 1e-3
@@ -14,8 +16,10 @@ SMALLEST = 1e-3
 
 
 def make_optimiser(recipe: Sgd | Adam | AdamW | RelativeAdam, network: nn.Module) -> optim.Optimizer:
-    """The optimiser of ``recipe`` over all parameters that want a gradient."""
+    """The optimiser of ``recipe`` over all parameters that want a gradient. Raises :class:`InputError` without any."""
     parameters = [p for p in network.parameters() if p.requires_grad]
+    if not parameters:
+        raise InputError("network: no parameter wants a gradient: set requires_grad of those to be trained")
     if isinstance(recipe, Sgd):
         return optim.SGD(
             parameters, recipe.rate, recipe.momentum, weight_decay=recipe.weight_decay, nesterov=recipe.momentum > 0
@@ -43,7 +47,17 @@ def make_schedule(
     """The learning rate over ``steps`` steps."""
     if isinstance(recipe, OneCycle):
         rates = [group["lr"] for group in optimiser.param_groups]
-        return lr_scheduler.OneCycleLR(optimiser, rates, steps, pct_start=recipe.warmup, cycle_momentum=False)
+        return lr_scheduler.OneCycleLR(
+            optimiser, rates, steps, pct_start=_warmup(recipe.warmup, steps), cycle_momentum=False
+        )
     if isinstance(recipe, Cosine):
         return lr_scheduler.CosineAnnealingLR(optimiser, steps)
     return lr_scheduler.ConstantLR(optimiser, factor=1.0, total_iters=0)
+
+
+def _warmup(share: float, steps: int) -> float:
+    """``share``, or the next number above it with which torch's warm-up does not last exactly one of ``steps``: it
+    divides by that less one."""
+    while share * steps == 1:
+        share = math.nextafter(share, 1)
+    return share

@@ -146,6 +146,8 @@ class Trainer:
         self.optimiser.zero_grad()
         with self._precision():
             found = self._objective(self._scores, pixels, labels, self.steps_done / self.steps)
+        if self.steps_done == 0 and not bool(torch.isfinite(found.loss)):
+            raise self._not_finite(float(found.loss.detach()))
         found.loss.backward()
         self.optimiser.step()
         self.schedule.step()
@@ -156,7 +158,18 @@ class Trainer:
             self._end_epoch()
 
     def _scores(self, pixels: Tensor) -> Tensor:
-        return self._forward(self.network, pixels, self._noise_generator)
+        images, batch, classes = self.split.train, self.recipe.batch, len(self.split.train.classes)
+        try:
+            scores = self._forward(self.network, pixels, self._noise_generator)
+        except ValueError as error:
+            if len(pixels) == 1 and "more than 1 value per channel" in str(error):
+                raise InputError(f"training.batch: {batch} of {self._epoch_images} images leave one image alone, too "
+                                 "few for batch norm: choose another") from None  # fmt: skip
+            raise
+        if scores.ndim != 2 or scores.shape[1] < classes:
+            raise InputError(f"network: scores {list(scores.shape)} of {len(pixels)} images, but {images.name} has "
+                             f"{classes} classes: give one score for each")  # fmt: skip
+        return scores
 
     def _precision(self) -> AbstractContextManager[Any]:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16")
@@ -165,7 +178,7 @@ class Trainer:
         count = self._epoch_images
         loss = float(self._loss) / count
         if not np.isfinite(loss):
-            raise InputError(f"training.optimiser.rate: the loss is {loss} in epoch {len(self.curve) + 1}: lower it")
+            raise self._not_finite(loss)
         validation = self.split.validation
         reached = accuracy_of(self.network, validation, self.recipe.batch) if validation is not None else None
         rate = rate_of(self.optimiser)
@@ -174,6 +187,19 @@ class Trainer:
             self.best = {name: value.detach().cpu().clone() for name, value in self.network.state_dict().items()}
             self.best_epoch = len(self.curve)
         self._begin_epoch()
+
+    def _not_finite(self, loss: float) -> InputError:
+        """What is to blame for a ``loss`` that is no number: the rate only where steps have been taken at it."""
+        if not bool(torch.isfinite(self._pixels).all()):
+            return InputError(
+                f"{self.split.train.name}: pixels that are not finite: the loss is {loss}: mend the images"
+            )
+        if self.steps_done:
+            epoch = len(self.curve) + 1
+            return InputError(f"training.optimiser.rate: the loss is {loss} in epoch {epoch}: lower it")
+        wrong = (name for name, p in self.network.named_parameters() if not bool(torch.isfinite(p).all()))
+        which = next((f"its {name} is not finite" for name in wrong), "what it or its teacher gives is not finite")
+        return InputError(f"network: the loss is {loss} before the first step, as {which}: start from another")
 
     def _best_reached(self) -> float:
         return self.curve[self.best_epoch - 1].validation_accuracy or 0.0

@@ -10,6 +10,7 @@ from torch import nn
 from surrogate.errors import InputError
 from surrogate.networks.build import build
 from surrogate.training.evaluation import accuracy, accuracy_of, scores_of
+from surrogate.training.optimisers import make_schedule
 from surrogate.training.recipe import Adam, AdamW, Augmentation, Constant, Cosine, OneCycle, Sgd, TrainingRecipe
 from surrogate.training.trainer import Trainer, held_out
 
@@ -113,6 +114,69 @@ def test_a_loss_that_is_no_number_is_an_error_with_a_remedy():
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.Linear(64, 64), nn.Linear(64, 3))
     with pytest.raises(InputError, match=r"training.optimiser.rate: the loss is .* lower it"):
         Trainer(network, held_out(images(100, 0), 0), wild, 0).run()
+
+
+def poisoned(what):
+    """A trainer one of whose weights, or of whose first or last pixels, is no number."""
+    network, split = dropping(), held_out(images(100, 0), 0)
+    with torch.no_grad():
+        if what == "weight":
+            network[1].weight[3, 5] = torch.nan
+    trainer = Trainer(network, split, PLAIN, 0)
+    if what != "weight":  # Images would have refused it before
+        trainer.split.train.pixels[trainer._order[what]] = torch.nan
+    return trainer
+
+
+@pytest.mark.parametrize(
+    ("what", "says"),
+    [
+        ("weight", "network: the loss is nan before the first step, as its 1.weight is not finite"),
+        (0, "squares 0: pixels that are not finite"),
+        (-1, "squares 0: pixels that are not finite"),
+    ],
+)
+def test_a_loss_that_is_no_number_from_the_start_is_not_blamed_on_the_rate(what, says):
+    with pytest.raises(InputError, match=says):
+        poisoned(what).run()
+
+
+def test_a_network_that_gives_no_numbers_is_blamed_before_the_first_step():
+    network = dropping()
+    network[-1].register_forward_hook(lambda *given: given[-1] * torch.inf)
+    with pytest.raises(InputError, match=r"network: the loss is nan before the first step, as what it .*gives"):
+        Trainer(network, held_out(images(100, 0), 0), PLAIN, 0).run()
+
+
+def test_a_network_without_a_score_for_each_class_is_refused():
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 2))
+    with pytest.raises(InputError, match=r"scores \[32, 2\] of 32 images, but squares 0 has 3 classes"):
+        Trainer(network, held_out(images(100, 0), 0), PLAIN, 0).run()
+
+
+def test_a_network_with_nothing_to_train_is_refused():
+    with pytest.raises(InputError, match=r"no parameter wants a gradient: set requires_grad"):
+        Trainer(dropping().requires_grad_(False), held_out(images(100, 0), 0), PLAIN, 0)
+
+
+def test_an_image_left_alone_is_refused_by_batch_norm_only():
+    split, norm = held_out(images(97, 0), 0), nn.Sequential(nn.Flatten(), nn.Linear(64, 3), nn.BatchNorm1d(3))
+    with pytest.raises(InputError, match=r"training.batch: 32 of 97 images leave one image alone"):
+        Trainer(norm, split, PLAIN, 0).run()
+    Trainer(dropping(), split, PLAIN, 0).run()
+
+
+@pytest.mark.parametrize(("steps", "warmup"), [(5, 0.2), (2, 0.5), (10, 0.1), (3, 1 / 3)])
+def test_a_warm_up_of_a_single_step_begins_low_and_goes_on_at_the_top(steps, warmup):
+    optimiser = torch.optim.SGD(dropping().parameters(), 0.5)
+    schedule = make_schedule(OneCycle(warmup=warmup), optimiser, steps)
+    rates = []
+    for _ in range(steps):
+        rates.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        schedule.step()
+    assert rates[0] == pytest.approx(0.5 / 25) and rates[-1] < 1e-4
+    assert rates[1:] == sorted(rates[1:], reverse=True)
 
 
 def test_flat_images_cannot_be_shifted():
