@@ -24,8 +24,9 @@ def load(name: str, folder: Path | None = None) -> DataSet:
     """Training and test images of the data set ``name`` (one of :data:`NAMES`).
 
     Its official files are looked for in ``folder``, else in the folder that ``FGCOSIM_DATA`` names, and downloaded
-    there where they are missing and a network allows it; ``digits`` needs none. Names that end in
-    ``-14x14`` and ``-7x7`` are averages over areas of 2×2 and 4×4 pixels. Raises :class:`InputError`.
+    there where they are missing and a network allows it; ``digits`` needs none. ``folder`` holds all data sets or the
+    files themselves; MNIST's are refused as Fashion-MNIST's, which have the same names, and these as MNIST's. Names
+    that end in ``-14x14`` and ``-7x7`` are averages over areas of 2×2 and 4×4 pixels. Raises :class:`InputError`.
     """
     if name == "digits":
         return digits()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 from surrogate.errors import InputError
@@ -20,10 +19,6 @@ def data_folder(given: Path | None) -> Path | None:
     return folder
 
 
-def find(folder: Path, places: Sequence[str], names: Sequence[str]) -> Path | None:
-    """The first existing file of ``names`` in the first of ``places`` (folders inside ``folder``) that has one."""
-    for place in places:
-        for name in names:
-            if (path := folder / place / name).is_file():
-                return path
-    return None
+def find(folder: Path, name: str) -> Path | None:
+    """The file ``name`` in ``folder``, zipped (``.gz``) or not; None where there is neither."""
+    return next((path for path in (folder / f"{name}.gz", folder / name) if path.is_file()), None)

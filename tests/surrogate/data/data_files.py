@@ -9,6 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from surrogate.data.mnist import MNIST, IdxSet
+
 CIFAR_TRAIN = [f"data_batch_{k}.bin" for k in range(1, 6)]
 
 
@@ -30,14 +32,23 @@ def random_bytes(*shape: int, below: int = 256, seed: int = 0) -> Tensor:
     return torch.randint(below, shape, generator=torch.Generator().manual_seed(seed), dtype=torch.uint8)
 
 
-def write_mnist(folder: Path, train: int = 12, test: int = 6, zipped: bool = True) -> tuple[Tensor, Tensor]:
-    """A tiny MNIST of plain names in ``folder``; returns its training images and labels."""
+def beginning(labels: Tensor, first: tuple[int, ...]) -> Tensor:
+    """``labels`` with the ``first`` in the place of as many of theirs."""
+    labels[: len(first)] = torch.tensor(first[: len(labels)], dtype=torch.uint8)
+    return labels
+
+
+def write_mnist(
+    folder: Path, train: int = 12, test: int = 6, zipped: bool = True, kind: IdxSet = MNIST
+) -> tuple[Tensor, Tensor]:
+    """A tiny MNIST, or ``kind`` with files of its names, in ``folder``; returns its training images and labels."""
     end = ".gz" if zipped else ""
-    images, labels = random_bytes(train, 28, 28), random_bytes(train, below=10)
+    images, labels = random_bytes(train, 28, 28), beginning(random_bytes(train, below=10), kind.begins[0])
+    shown = beginning(random_bytes(test, below=10, seed=1), kind.begins[1])
     write(folder / f"train-images-idx3-ubyte{end}", idx_bytes(images))
     write(folder / f"train-labels-idx1-ubyte{end}", idx_bytes(labels))
     write(folder / f"t10k-images-idx3-ubyte{end}", idx_bytes(random_bytes(test, 28, 28, seed=1)))
-    write(folder / f"t10k-labels-idx1-ubyte{end}", idx_bytes(random_bytes(test, below=10, seed=1)))
+    write(folder / f"t10k-labels-idx1-ubyte{end}", idx_bytes(shown))
     return images, labels
 
 

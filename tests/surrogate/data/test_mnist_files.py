@@ -5,7 +5,7 @@ import torch
 from data_files import idx_bytes, random_bytes, write, write_mnist
 
 from surrogate.data.images import DataSet, Images
-from surrogate.data.mnist import EMNIST, MNIST, downsampled, read_idx_set
+from surrogate.data.mnist import EMNIST, FASHION, MNIST, downsampled, present, read_idx_set
 from surrogate.errors import InputError
 
 COUNTS = (12, 6)
@@ -63,6 +63,48 @@ def test_a_missing_file_is_named(tmp_path):
     (tmp_path / "t10k-labels-idx1-ubyte.gz").unlink()
     with pytest.raises(InputError, match="no t10k-labels-idx1-ubyte or"):
         read_idx_set(MNIST, tmp_path, COUNTS)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize(("wanted", "there"), [(MNIST, FASHION), (FASHION, MNIST)])
+@pytest.mark.parametrize("inside", [False, True])
+def test_another_set_with_files_of_the_same_names_is_refused(tmp_path, wanted, there, inside, zipped):
+    """Directly in the folder, whatever its name, and in one that has the wanted set's name."""
+    place = tmp_path / wanted.name if inside else tmp_path
+    write_mnist(place, zipped=zipped, kind=there)
+    with pytest.raises(
+        InputError, match=rf"train-labels.*another data set than {wanted.name}: .* folder {wanted.name}"
+    ):
+        read_idx_set(wanted, tmp_path, COUNTS)
+    assert len(read_idx_set(there, place, COUNTS).train) == 12
+
+
+def test_the_test_labels_tell_sets_apart_too(tmp_path):
+    write_mnist(tmp_path)
+    images = (tmp_path / "t10k-labels-idx1-ubyte.gz").read_bytes()
+    write_mnist(tmp_path, kind=FASHION)
+    (tmp_path / "t10k-labels-idx1-ubyte.gz").write_bytes(images)
+    with pytest.raises(InputError, match=r"t10k-labels.*labels 7 2 1 0 4 1 … instead of 9 2 1 1"):
+        read_idx_set(FASHION, tmp_path, COUNTS)
+
+
+def test_a_set_is_never_made_of_files_in_two_places(tmp_path):
+    """Fashion-MNIST directly in the folder would complete what MNIST's own lacks there."""
+    write_mnist(tmp_path / "mnist")
+    (tmp_path / "mnist" / "train-images-idx3-ubyte.gz").unlink()
+    write(tmp_path / "train-images-idx3-ubyte.gz", idx_bytes(random_bytes(12, 28, 28)))
+    assert not present(MNIST, tmp_path)
+    with pytest.raises(InputError, match=r"mnist: no train-images-idx3-ubyte or"):
+        read_idx_set(MNIST, tmp_path, COUNTS)
+
+
+def test_sets_of_the_same_names_lie_in_folders_of_their_own(tmp_path):
+    for kind in (MNIST, FASHION):
+        write_mnist(tmp_path / kind.name, kind=kind)
+    for kind in (MNIST, FASHION):
+        for folder in (tmp_path, tmp_path / kind.name):
+            train = read_idx_set(kind, folder, COUNTS).train
+            assert train.name == f"{kind.name} train" and train.labels[:10].tolist() == list(kind.begins[0])
 
 
 def test_other_numbers_of_images_or_labels_are_refused(tmp_path):

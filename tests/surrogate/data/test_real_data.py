@@ -7,6 +7,7 @@ import pytest
 
 from surrogate.data.catalogue import load
 from surrogate.data.mnist import DEBIAN_FASHION
+from surrogate.errors import InputError
 
 FOLDER = Path(os.environ.get("FGCOSIM_DATA") or Path(__file__).parents[4] / "shared" / "data")
 
@@ -28,6 +29,13 @@ def test_mnist():
     small = load("mnist-14x14", FOLDER)
     assert small.train.pixels.shape == (60_000, 1, 14, 14)
     assert float(small.train.pixels.mean()) == pytest.approx(0.1307, abs=1e-4)
+
+
+def test_mnist_is_no_fashion():
+    place = folder_with("mnist/train-images*") / "mnist"
+    assert len(load("mnist", place).test) == 10_000
+    with pytest.raises(InputError, match="another data set than fashion-mnist"):
+        load("fashion-mnist", place)
 
 
 def test_cifar10():
