@@ -3,7 +3,8 @@ do to the accuracy.
 
 Of all VMMs that some images take in a layer, a stated number is drawn and simulated. The errors found, charge in SPICE
 less charge predicted, are then put back into the network at random: either drawn anew for every VMM, or one for each
-array and all its VMMs, as an error that belongs to the array's own cells would be. Real errors lie between the two.
+array and all its VMMs, both phases of signed inputs among them, as an error that belongs to the array's own cells would
+be. Real errors lie between the two.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from cosim.campaigns.campaign import simulate_many
 from cosim.files.provenance import network_hash, of_surrogate
 from cosim.reproduction.signoff import Arrays, require_own_design
 from surrogate.analog import AnalogLayer, analog_layers
+from surrogate.analog.observed import observed
 from surrogate.data.images import Images
 from surrogate.reproduction.bounds import Interval, accuracy_bounds
 from surrogate.scores import decibel
@@ -50,9 +52,9 @@ def sampled_sign_off(
     :func:`cosim.reproduction.signoff.sign_off`.
     """
     layers = analog_layers(network)
-    given = _inputs(layers, network, images)
+    shown = observed(network, layers, images.pixels)
     rng = np.random.default_rng(seed)
-    samples = {name: _sample(name, arrays, layer, given[name], per_layer, rng) for name, layer in layers.items()}
+    samples = {name: _sample(name, arrays, layer, shown[name].given, per_layer, rng) for name, layer in layers.items()}
     foreseen = _right(network, judged)
     bounds = []
     generator = Generator().manual_seed(seed)
@@ -82,26 +84,6 @@ def sampled_sign_off(
 def _right(network: nn.Module, images: Images) -> Tensor:
     """Which of ``images`` the network puts into the right class."""
     return scores_of(network, images.pixels).argmax(-1) == images.labels
-
-
-def _inputs(layers: dict[str, AnalogLayer], network: nn.Module, images: Images) -> dict[str, Tensor]:
-    """What each layer is given for ``images``."""
-    given: dict[str, Tensor] = {}
-
-    def record(name: str) -> Callable[..., None]:
-        def hook(_layer: nn.Module, inputs: tuple[Tensor, ...], _out: Tensor) -> None:
-            given[name] = inputs[0]
-
-        return hook
-
-    hooks = [layer.register_forward_hook(record(name)) for name, layer in layers.items()]
-    try:
-        with torch.no_grad():
-            network.eval()(images.pixels)
-    finally:
-        for handle in hooks:
-            handle.remove()
-    return given
 
 
 def _sample(
@@ -159,13 +141,13 @@ def _disturbing(layer: AnalogLayer, sample: Sample, common: bool, generator: Gen
     error = torch.from_numpy((sample.truth - sample.predicted) / (surrogate.current_scale * surrogate.time_scale))
     again = error[torch.randint(len(error), (len(error),), generator=generator)].to(layer.weight.dtype)
     shape = (t.groups, t.row_tiles, t.column_tiles)
-    of_array = torch.randint(len(again), (layer.phases_per_input, 1, *shape), generator=generator)
+    of_array = torch.randint(len(again), (1, 1, *shape), generator=generator)
 
     def hook(_layer: AnalogLayer, given: tuple[Tensor, ...], out: Tensor) -> Tensor:
         vmms = layer.windows().vmms(layer.images(given[0]))
         own = (layer.phases_per_input, vmms, *shape)
         drawn = of_array if common else torch.randint(len(again), own, generator=generator)
-        wrong = layer.summed(again[drawn], again.new_zeros(())).expand(-1, vmms, -1)
+        wrong = layer.summed(again[drawn], again.new_zeros(())).expand(own[0], vmms, -1)
         shift = layer.scaled(wrong) - layer.scaled(torch.zeros_like(wrong))
         return out + layer.arranged(shift, given[0])
 

@@ -19,6 +19,7 @@ from cosim.files.provenance import network_hash, of_surrogate
 from cosim.spice.ngspice import Ngspice
 from netlists.design import Design
 from surrogate.analog import AnalogLayer, analog_layers
+from surrogate.analog.observed import watched
 from surrogate.data.images import Images
 from surrogate.reproduction.bounds import accuracy_bounds, share_bounds
 from surrogate.scores import decibel
@@ -64,11 +65,12 @@ def sign_off(arrays: Arrays, network: nn.Module, images: Images, known_accuracy:
     The surrogate's share ``known_accuracy`` of right classes among all test images, together with the images on which
     SPICE differs from it, bounds the accuracy that SPICE would give for all of them: as if ``images`` were drawn at
     random. Every finished VMM is kept in the folder. Raises ``InputError`` where network and design do not belong
-    together, ``SimulationError`` where a VMM fails.
+    together or a layer is not called exactly once, ``SimulationError`` where a VMM fails.
     """
     layers = analog_layers(network)
     found = Comparison()
-    expected = scores_of(network, images.pixels).argmax(-1)
+    with watched(network, layers):  # before anything is simulated
+        expected = scores_of(network, images.pixels, batch=len(images)).argmax(-1)
     hooks = [layer.register_forward_hook(_in_spice(name, arrays, found)) for name, layer in layers.items()]
     try:
         seen = scores_of(network, images.pixels, batch=len(images)).argmax(-1)

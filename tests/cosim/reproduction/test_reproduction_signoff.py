@@ -15,12 +15,14 @@ from cosim.fitting.fit import fit_dataset
 from cosim.fitting.validation import validate_dataset
 from cosim.reproduction.layouts import LAYOUTS, design_of
 from cosim.reproduction.run import Reproduction
-from cosim.reproduction.sampled import Sample, _disturbed, _inputs, _sample, sampled_sign_off
+from cosim.reproduction.sampled import Sample, _disturbed, _sample, sampled_sign_off
 from cosim.reproduction.signoff import Arrays, sign_off
 from cosim.reproduction.table import add_rows, markdown, short_markdown
 from cosim.vmm.programming import read_curve
 from surrogate.analog import LayerSettings, Mapping, analog_layers, calibrate, convert
+from surrogate.analog.observed import observed
 from surrogate.data.images import Images
+from surrogate.errors import InputError as ModelInputError
 from surrogate.mapping import CurrentRange
 from tests.cosim.small_run import ARRAY
 
@@ -114,7 +116,7 @@ def test_sampled_vmms_agree_and_bound_the_accuracy(arrays, network, images):
 @pytest.mark.parametrize("name", ["0", "3"])
 def test_all_vmms_drawn_are_those_of_the_layer_in_order(arrays, network, images, name):
     layers = analog_layers(network)
-    given = _inputs(layers, network, images)[name]
+    given = observed(network, layers, images.pixels)[name].given
     drawn = _sample(name, arrays, layers[name], given, 1000, np.random.default_rng(0))
     with torch.no_grad():
         charge = layers[name].column_charges(layers[name].durations(given), layers[name].states())
@@ -136,6 +138,80 @@ def test_errors_found_move_the_outputs_by_what_their_charge_is_worth(network, im
     swing = (layer.settings.currents.high - layer.settings.currents.low) / layer.arrays.surrogate.current_scale
     worth = float(layer.gain[0] * layer.span * layer.input_range / swing * 3 * 0.01)
     torch.testing.assert_close(moved, torch.tensor([[worth, 0.0]]).expand(2, 2), rtol=1e-3, atol=1e-6)
+
+
+class Twice(nn.Module):
+    """Calls its layer a second time, on what it gave."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x):
+        return self.layer(self.layer(x.flatten(1)).relu())
+
+
+@pytest.fixture(scope="module")
+def linear(design, surrogate):
+    """A square layer on arrays, made for signed inputs or not."""
+
+    def make(signed):
+        currents = CurrentRange(design.weights.current_min, design.weights.current_max)
+        settings = LayerSettings(4, 4, design.read.bits, currents, signed=signed)
+        torch.manual_seed(3)
+        return convert(nn.Linear(9, 9), surrogate, Mapping(settings))
+
+    return make
+
+
+@pytest.mark.parametrize("way", ["all", "sampled"])
+def test_a_layer_called_twice_is_refused_before_anything_is_simulated(arrays, linear, images, monkeypatch, way):
+    monkeypatch.setattr("cosim.campaigns.campaign.open_pool", _no_pool)
+    network = Twice(linear(False))
+    with pytest.raises(ModelInputError, match=r"layer layer: called more than once"):
+        if way == "all":
+            sign_off(arrays, network, images, 0.5)
+        else:
+            sampled_sign_off(arrays, network, images, 5, 0, images, 0.5)
+
+
+def test_vmms_are_sampled_as_the_layer_was_given_them(arrays, network, images, monkeypatch):
+    """What follows a layer may change its inputs in place; here the network ends by emptying its own."""
+
+    def empty(_network, given, _out):
+        given[0].zero_()
+
+    seen = {}
+
+    def sample(name, arrays, layer, given, *others):
+        seen[name] = given
+        return _sample(name, arrays, layer, given, *others)
+
+    monkeypatch.setattr("cosim.reproduction.sampled._sample", sample)
+    wanted = sampled_sign_off(arrays, network, images, 5, 0, images, 0.5)
+    handle = network.register_forward_hook(empty)
+    same = Images(images.pixels.clone(), images.labels, "same", images.classes)
+    try:
+        found = sampled_sign_off(arrays, network, same, 5, 0, same, 0.5)
+    finally:
+        handle.remove()
+    assert float(same.pixels.abs().max()) == 0 and torch.equal(seen["0"], images.pixels)
+    assert found["ser_by_layer_db"] == wanted["ser_by_layer_db"]
+
+
+@pytest.mark.parametrize("common", [False, True])
+def test_one_error_for_each_array_is_that_of_both_phases(linear, common):
+    """Of one array's own cells it is subtracted from itself."""
+    twin = nn.Sequential(linear(True))
+    layer = twin[0]
+    assert layer.phases_per_input == 2
+    scale = layer.arrays.surrogate.current_scale * layer.arrays.surrogate.time_scale
+    truth = np.random.default_rng(0).normal(size=(50, 4)) * scale
+    x = torch.randn(5, 9, generator=torch.Generator().manual_seed(0))
+    before = twin(x)
+    with _disturbed({"0": layer}, {"0": Sample(truth, truth * 0, 50)}, common, torch.Generator().manual_seed(0)):
+        moved = twin(x) - before
+    assert (float(moved.detach().abs().max()) < 1e-5) == common
 
 
 def test_layouts_differ_from_the_default_and_from_each_other():
