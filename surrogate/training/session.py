@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from surrogate.atomic import remove_abandoned
 from surrogate.errors import InputError
 from surrogate.training.checkpoint import Run, load_latest, save_checkpoint
 from surrogate.training.curve import draw_curve, write_curve
@@ -51,6 +52,7 @@ def train_in(
     ``folder`` holds another run, ``OSError`` (disk full).
     """
     folder.mkdir(parents=True, exist_ok=True)
+    remove_abandoned(folder)
     observer = observer or Observer()
     run = Run(
         trainer.identity(),

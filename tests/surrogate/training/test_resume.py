@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -104,7 +105,18 @@ def test_a_killed_process_goes_on_to_the_bit(tmp_path):
     assert "going on after" in told.told[-1] and len(told.told) == 1, "it went on without a remark"
     train(tmp_path / "whole", chosen=recipe(EPOCHS))
     assert comparable(tmp_path / "killed") == comparable(tmp_path / "whole")
-    assert not list((tmp_path / "killed").glob("*.partial.*"))
+    assert not list((tmp_path / "killed").glob(".*.partial"))
+
+
+def test_what_a_killed_writer_left_is_removed_and_what_another_writes_is_not(tmp_path):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    writers = [f"{platform.node()}.{pid}" for pid in (ended.pid, 10**20, os.getpid(), 1)] + [f"elsewhere.{ended.pid}"]
+    places = [tmp_path / f".checkpoint-000000004.pt.{writer}.partial" for writer in writers]
+    for place in places:
+        place.touch()
+    train_in(tmp_path, some_trainer())
+    assert [place.exists() for place in places] == [False, False, True, True, True]
 
 
 def _wait_for_checkpoints(folder, process, epochs):
