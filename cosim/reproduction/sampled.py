@@ -3,13 +3,13 @@ do to the accuracy.
 
 Of all VMMs that some images take in a layer, a stated number is drawn and simulated. The errors found, charge in SPICE
 less charge predicted, are then put back into the network at random: either drawn anew for every VMM, or one for each
-array and all its VMMs, both phases of signed inputs among them, as an error that belongs to the array's own cells would
-be. Real errors lie between the two.
+array, phase of signed inputs, and all VMMs of the two, as an error that belongs to the array's own cells would be.
+Real errors lie between the two.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -22,7 +22,7 @@ from cosim.campaigns.campaign import simulate_many
 from cosim.files.provenance import network_hash, of_surrogate
 from cosim.reproduction.signoff import Arrays, require_own_design
 from surrogate.analog import AnalogLayer, analog_layers
-from surrogate.analog.observed import observed
+from surrogate.analog.observed import Hook, hooked, observed
 from surrogate.data.images import Images
 from surrogate.reproduction.bounds import Interval, accuracy_bounds
 from surrogate.scores import decibel
@@ -124,31 +124,24 @@ def _sample(
 def _disturbed(
     layers: dict[str, AnalogLayer], samples: dict[str, Sample], common: bool, generator: Generator
 ) -> Iterator[None]:
-    """Layers whose charges have errors drawn from their ``samples``; ``common``: one for each array."""
-    hooks = [
-        layer.register_forward_hook(_disturbing(layer, samples[name], common, generator))
-        for name, layer in layers.items()
-    ]
-    try:
+    """Layers whose charges have errors drawn from their ``samples``; ``common``: one for each array and phase."""
+    with hooked({layer: _disturbing(layer, samples[name], common, generator) for name, layer in layers.items()}):
         yield
-    finally:
-        for handle in hooks:
-            handle.remove()
 
 
-def _disturbing(layer: AnalogLayer, sample: Sample, common: bool, generator: Generator) -> Callable[..., Tensor]:
+def _disturbing(layer: AnalogLayer, sample: Sample, common: bool, generator: Generator) -> Hook:
     surrogate, t = layer.arrays.surrogate, layer.tiling
     error = torch.from_numpy((sample.truth - sample.predicted) / (surrogate.current_scale * surrogate.time_scale))
     again = error[torch.randint(len(error), (len(error),), generator=generator)].to(layer.weight.dtype)
     shape = (t.groups, t.row_tiles, t.column_tiles)
-    of_array = torch.randint(len(again), (1, 1, *shape), generator=generator)
+    of_array = torch.randint(len(again), (layer.phases_per_input, 1, *shape), generator=generator)
 
-    def hook(_layer: AnalogLayer, given: tuple[Tensor, ...], out: Tensor) -> Tensor:
-        vmms = layer.windows().vmms(layer.images(given[0]))
+    def hook(_layer: AnalogLayer, given: Tensor, out: Tensor) -> Tensor:
+        vmms = layer.windows().vmms(layer.images(given))
         own = (layer.phases_per_input, vmms, *shape)
         drawn = of_array if common else torch.randint(len(again), own, generator=generator)
-        wrong = layer.summed(again[drawn], again.new_zeros(())).expand(own[0], vmms, -1)
+        wrong = layer.summed(again[drawn], again.new_zeros(())).expand(-1, vmms, -1)
         shift = layer.scaled(wrong) - layer.scaled(torch.zeros_like(wrong))
-        return out + layer.arranged(shift, given[0])
+        return out + layer.arranged(shift, given)
 
     return hook

@@ -19,7 +19,7 @@ from cosim.files.provenance import network_hash, of_surrogate
 from cosim.spice.ngspice import Ngspice
 from netlists.design import Design
 from surrogate.analog import AnalogLayer, analog_layers
-from surrogate.analog.observed import watched
+from surrogate.analog.observed import Hook, hooked, watched
 from surrogate.data.images import Images
 from surrogate.reproduction.bounds import accuracy_bounds, share_bounds
 from surrogate.scores import decibel
@@ -71,12 +71,8 @@ def sign_off(arrays: Arrays, network: nn.Module, images: Images, known_accuracy:
     found = Comparison()
     with watched(network, layers):  # before anything is simulated
         expected = scores_of(network, images.pixels, batch=len(images)).argmax(-1)
-    hooks = [layer.register_forward_hook(_in_spice(name, arrays, found)) for name, layer in layers.items()]
-    try:
+    with hooked({layer: _in_spice(name, arrays, found) for name, layer in layers.items()}):
         seen = scores_of(network, images.pixels, batch=len(images)).argmax(-1)
-    finally:
-        for hook in hooks:
-            hook.remove()
     surrogate = next(iter(layers.values())).arrays.surrogate
     right, foreseen = seen == images.labels, expected == images.labels
     gained, lost, count = int((right & ~foreseen).sum()), int((~right & foreseen).sum()), len(images)
@@ -94,15 +90,13 @@ def sign_off(arrays: Arrays, network: nn.Module, images: Images, known_accuracy:
     }  # fmt: skip
 
 
-def _in_spice(
-    name: str, arrays: Arrays, found: Comparison
-) -> Callable[[AnalogLayer, tuple[Tensor, ...], Tensor], Tensor]:
+def _in_spice(name: str, arrays: Arrays, found: Comparison) -> Hook:
     """A hook that puts what SPICE gives in the place of a layer's output."""
 
-    def hook(layer: AnalogLayer, given: tuple[Tensor, ...], out: Tensor) -> Tensor:
-        widths, states = layer.durations(given[0]), layer.states()
+    def hook(layer: AnalogLayer, given: Tensor, out: Tensor) -> Tensor:
+        widths, states = layer.durations(given), layer.states()
         charge = _charges(name, arrays, layer, widths, states, found)
-        return layer.arranged(layer.read_out(charge.to(out.dtype), widths), given[0])
+        return layer.arranged(layer.read_out(charge.to(out.dtype), widths), given)
 
     return hook
 
