@@ -35,7 +35,7 @@ def complaint(error: ValidationError, data: Any, model: type[BaseModel]) -> Comp
         path = path[:1] + path[2:]
     kind = first["type"]
     if kind == "extra_forbidden":
-        return Complaint(path, f"unknown key: {_spelling(path, model)}")
+        return Complaint(path, f"unknown key: {_spelling(path, model, first['loc'][1:2])}")
     if kind == "missing":
         return Complaint(path, "missing: add it")
     if kind in ("union_tag_invalid", "union_tag_not_found"):
@@ -69,14 +69,16 @@ def _written(data: Any, path: Sequence[str]) -> Any:
     return data
 
 
-def _spelling(path: Sequence[str], model: type[BaseModel]) -> str:
-    """The remedy for an unknown key: the key that was meant, where one is near."""
+def _spelling(path: Sequence[str], model: type[BaseModel], tag: Sequence[Any]) -> str:
+    """The remedy for an unknown key: the key that was meant, where one is near; in a cell, one of its kind ``tag``."""
     models = [model]
     for name in path[:-1]:
         fields = [each.model_fields[name] for each in models if name in each.model_fields]
         if fields or not name.isdecimal():  # an index leads to the parts of the list's own type
             models = [part for field in fields for part in models_in(field.annotation)]
-    names = sorted({name for each in models for name in each.model_fields})
+        if name == "cell":
+            models = [each for each in models if each.model_fields["kind"].default in tag] or models
+    names = sorted({name for each in models for name in each.model_fields} - {path[-1]})
     near = difflib.get_close_matches(path[-1], names, 1, NEAR)
     return f"write {near[0]}, if that is meant, or remove it" if near else "remove it or correct its spelling"
 

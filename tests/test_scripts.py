@@ -46,6 +46,7 @@ def test_a_shell_gets_the_checkouts_programs(checkout: Path) -> None:
     once = "source 'a checkout/scripts/activate'"
     done = shell(checkout, f"{once} && {once} && {SHOW}")
     assert done.returncode == 0, done.stderr
+    assert shell(checkout, f"{once} && {SHOW}", CDPATH=f".:{checkout}").stdout == done.stdout
     folder = checkout / ".venv/bin"
     assert done.stdout.splitlines() == [
         str(folder / "fgcosim"), str(checkout / ".tools/ngspice-klu/bin/ngspice"), f"{folder}:{os.defpath}",

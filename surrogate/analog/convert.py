@@ -25,6 +25,7 @@ NORMS: tuple[type[nn.Module], ...] = (nn.BatchNorm1d, nn.BatchNorm2d)
 Shared = dict[tuple[object, ...], Arrays]
 
 
+@torch.inference_mode(False)
 def convert(model: nn.Module, surrogate: Surrogate, mapping: Mapping) -> nn.Module:
     """The twin of ``model`` on arrays of ``surrogate``; ``model`` itself stays as it is.
 
@@ -41,18 +42,12 @@ def convert(model: nn.Module, surrogate: Surrogate, mapping: Mapping) -> nn.Modu
     for name, module in model.named_modules():
         if type(module) in LAYERS and mapping.settings(name) is not None and "weight" not in module._parameters:
             raise InputError(f"layer {name}: its weight is computed (weight norm, pruning): make it a parameter first")
-    with torch.inference_mode(False):
-        return _converted(model, surrogate, mapping)
-
-
-def _converted(model: nn.Module, surrogate: Surrogate, mapping: Mapping) -> nn.Module:
     twin = folded(model, lambda name: mapping.settings(name) is not None)
     names = [name for name, module in twin.named_modules() if type(module) in LAYERS]
     if not names:
         raise InputError("model: no nn.Linear, nn.Conv1d or nn.Conv2d in it: nothing to convert")
     mapping.check_names(names)
     shared: Shared = {}
-    tied: dict[int, nn.Parameter] = {}
 
     def analog(name: str, module: nn.Module) -> nn.Module | None:
         settings = mapping.settings(name) if type(module) in LAYERS else None
@@ -62,15 +57,16 @@ def _converted(model: nn.Module, surrogate: Surrogate, mapping: Mapping) -> nn.M
             new = analog_layer(module, surrogate, settings, shared)
         except InputError as error:
             raise InputError(f"layer {name or type(module).__name__}: {error}") from None
-        for key, parameter in module._parameters.items():
-            if parameter is not None:
-                setattr(new, key, tied.setdefault(id(parameter), getattr(new, key)))
+        for key in ("weight", "bias"):
+            setattr(new, key, getattr(module, key))  # what is tied to it stays so
         return new.train(module.training)
 
     twin = replaced(twin, analog)
     for module in twin.modules():
-        if isinstance(module, nn.TransformerEncoderLayer):
+        if analog_layers(module) and isinstance(module, nn.TransformerEncoderLayer):
             module.activation_relu_or_gelu = 0  # else torch computes with its layers' weights in inference
+        elif analog_layers(module) and isinstance(module, nn.TransformerEncoder):
+            module.use_nested_tensor = False
     return twin
 
 
@@ -90,8 +86,10 @@ def analog_layer(
     raise InputError(f"{type(layer).__name__}: only nn.Linear, nn.Conv1d and nn.Conv2d have a twin on arrays")
 
 
+@torch.inference_mode(False)
 def to_digital(model: nn.Module) -> nn.Module:
-    """A copy of ``model`` with every analog layer digital again, with the weights it has (clipped as on its cells)."""
+    """A copy of ``model`` with every analog layer digital again, with the weights it has (clipped as on its cells).
+    Tied parameters are no longer tied."""
 
     def digital(_: str, module: nn.Module) -> nn.Module | None:
         return module.digital() if isinstance(module, AnalogLayer) else None
@@ -159,21 +157,21 @@ class FoldedNorm(nn.Identity):
 
     def forward(self, input: Tensor) -> Tensor:
         """``input`` itself."""
-        if input.dim() != self.rank:
-            raise InputError(f"batch norm of outputs {tuple(input.shape)}: not along the last axis: exclude its layer")
-        return input
+        return _of_rank(input, self.rank)
 
 
-class _Tracer(torch.fx.Tracer):
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, FoldedNorm) or super().is_leaf_module(m, module_qualified_name)
+@torch.fx.wrap
+def _of_rank(outputs: Tensor, rank: int) -> Tensor:
+    if outputs.dim() != rank:
+        raise InputError(f"batch norm of outputs {tuple(outputs.shape)}: not along the last axis: exclude its layer")
+    return outputs
 
 
 def _norms(model: nn.Module) -> list[tuple[str, str]]:
     """Names of layers and of the batch norms that alone take what they give."""
     modules = dict(model.named_modules())
     try:
-        nodes = list(_Tracer().trace(model).nodes)
+        nodes = list(torch.fx.Tracer().trace(model).nodes)
     except Exception:  # what a model's own code does under tracing can fail in any way
         return _norms_in_sequences(modules)
     calls = [node.target for node in nodes if node.op == "call_module"]

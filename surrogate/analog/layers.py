@@ -14,6 +14,7 @@ from torch import Generator, Tensor, nn
 from surrogate.analog import ways
 from surrogate.analog.arrays import Arrays, Cells
 from surrogate.analog.mapping import LayerSettings
+from surrogate.analog.precision import exact, is_mixed
 from surrogate.analog.programming import laid_out, programmed, target_currents
 from surrogate.analog.pulses import codes_of, zero_code
 from surrogate.analog.spans import initial_span, of_arrays
@@ -81,7 +82,7 @@ class AnalogLayer(nn.Module):
         errors: list[str] = others[-1]
         order, spacing = state_dict.get(f"{prefix}order"), state_dict.get(f"{prefix}line_spacing")
         there, here = f"{prefix}cells" in state_dict, self.cells is not None
-        if there != here:
+        if there != here and f"{prefix}weight" in state_dict:
             errors.append(f"{prefix}cells: programmed {'there' if there else 'here'} alone: deploy both or neither")
         if order is not None:
             try:
@@ -280,9 +281,8 @@ class AnalogLayer(nn.Module):
         precision of the weight. Raises :class:`InputError` for float16, which does not hold the cells' currents."""
         if self.weight.dtype == torch.float16:
             raise InputError("weights: float16 does not hold currents of cells: train with precision: bfloat16")
-        mixed = torch.is_autocast_enabled(input.device.type)
-        with torch.autocast(input.device.type, enabled=False):
-            x = input.to(self.weight.dtype) if mixed else input
+        x = input.to(self.weight.dtype) if is_mixed(input.device) else input
+        with exact(input.device):
             return self.arranged(self.scaled(ways.sums(self, self.images(x), self.programmed())), x)
 
     def extra_repr(self) -> str:

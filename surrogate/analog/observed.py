@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from surrogate.analog.precision import exact
 from surrogate.errors import InputError
 
 Hook = Callable[[Any, Tensor, Tensor], Tensor | None]
@@ -54,13 +55,14 @@ def watched(model: nn.Module, names: Iterable[str]) -> Iterator[Mapping[str, Sho
 
 
 def observed(model: nn.Module, names: Iterable[str], inputs: Tensor) -> dict[str, Shown]:
-    """What the layers ``names`` of ``model`` are given and give for ``inputs``, in evaluation, without gradients.
+    """What the layers ``names`` of ``model`` are given and give for ``inputs``, in evaluation, without gradients
+    and ``torch.autocast``.
 
     Raises :class:`InputError` where one of them is missing, called more than once or not at all, and without inputs.
     """
     if inputs.numel() == 0:
         raise InputError(f"inputs {tuple(inputs.shape)}: none to calibrate by: give a few hundred")
-    with torch.no_grad(), evaluated(model), watched(model, names) as shown:
+    with torch.no_grad(), exact(inputs.device), evaluated(model), watched(model, names) as shown:
         model(inputs)
     return dict(shown)
 

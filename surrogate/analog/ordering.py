@@ -25,6 +25,7 @@ OPERATIONS = 2_000_000_000
 """Operations that improving an order may take; orders of thousands of inputs end a little above the least sum."""
 
 
+@torch.inference_mode(False)
 def order_rows(model: nn.Module, inputs: Tensor, reference: nn.Module | None = None) -> None:
     """Set the order of the word lines of all analog layers of ``model`` by what the digital network (``reference``, or
     :func:`to_digital` of the model) gives them for ``inputs`` (a few hundred). The layers compute what they did but for

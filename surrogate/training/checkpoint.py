@@ -98,9 +98,9 @@ def load_latest(folder: Path, run: Run) -> tuple[dict[str, Any] | None, list[str
             continue
         elsewhere = _first_difference(saved.circumstances, run.circumstances)
         other_start = _first_difference(saved.start, run.start, "training.start")
-        different = _first_difference(saved.training, run.training, "training")
-        different = different or _first_difference(saved.given, run.given)
-        if different := different or (None if elsewhere else other_start):
+        training = _first_difference(saved.training, run.training, "training")
+        given = _first_difference(saved.given, run.given)
+        if different := training or given or (None if elsewhere else other_start):
             raise InputError(f"{path}: of a run with {different}: choose another folder or empty this one")
         if elsewhere:
             remarks.append(f"{path}: of a run with {elsewhere}: the results will differ in their last bits")

@@ -15,6 +15,7 @@ import torch
 
 from surrogate.atomic import remove_abandoned
 from surrogate.errors import InputError
+from surrogate.fast.library import library, library_path
 from surrogate.training.checkpoint import Run, load_latest, save_checkpoint
 from surrogate.training.curve import draw_curve, write_curve
 from surrogate.training.trainer import Epoch, Trainer
@@ -58,7 +59,7 @@ def train_in(
         trainer.identity(),
         dict(identity or {}),
         trainer.start(),
-        {"torch": torch.__version__, "threads": torch.get_num_threads(), "device": str(trainer.device)},
+        _circumstances(trainer),
     )
     with trainer.own_generators(), _stopped() as stopped:
         clock = _Clock(_resume(folder, trainer, run, observer))
@@ -83,6 +84,16 @@ def train_in(
         write_curve(trainer.curve, folder / CURVE)
         draw_curve(trainer.curve, folder.name, folder / PICTURE)
         return clock.spent()
+
+
+def _circumstances(trainer: Trainer) -> dict[str, Any]:
+    """What the last bits depend on; the name of the kernels' library has a hash of the processor in it."""
+    kernels = library_path().stem if library() is not None else "none"
+    processor = torch.backends.cpu.get_cpu_capability()
+    return {
+        "torch": torch.__version__, "threads": torch.get_num_threads(), "device": str(trainer.device),
+        "processor": processor, "kernels": kernels,
+    }  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -111,6 +111,12 @@ def test_a_misspelt_key_is_named_and_not_the_one_that_is_missing(text, right, wr
     )
 
 
+def test_no_key_of_the_other_kind_of_cell_is_proposed(text):
+    edited = _edited(text, "  kind: mos", "  kind: resistive")
+    message = _refusal(edited)
+    assert "unknown key: remove it or correct its spelling" in message
+
+
 def test_an_unknown_kind_of_cell_names_its_line_and_the_kinds(text):
     edited = _edited(text, "  kind: mos", "  kind: mso")
     line = edited.splitlines().index("  kind: mso") + 1

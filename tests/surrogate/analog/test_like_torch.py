@@ -73,12 +73,18 @@ def test_inference_mode_gives_what_no_grad_does_and_training_may_follow(way):
     x, digital, arrays = inputs(9, 20), perceptron(), surrogate(16, 12)
     with torch.inference_mode():
         model = convert(digital, arrays, Mapping(LayerSettings(16, 12, 8, TILE.currents, **WAYS[way])))
+        order_rows(model, x)
         calibrate(model, x)
         shown = model(x)
     with torch.no_grad():
         assert torch.equal(model(x), shown)
     model(x).sum().backward()
     assert bool(model[0].weight.grad.abs().sum() > 0)
+    with torch.inference_mode():
+        chip, back = deploy(model), to_digital(model)
+    calibrate(chip, x)
+    back(x).sum().backward()
+    assert bool(back[0].weight.grad.abs().sum() > 0)
 
 
 def test_frozen_parameters_stay_frozen_there_and_back():
@@ -104,6 +110,8 @@ def test_tied_weights_stay_tied():
     analog = twin(model)
     assert analog[0].weight is analog[2].weight
     assert len(list(analog.parameters())) == 3
+    with_digital = convert(model, surrogate(16, 12), Mapping.of(TILE, excluded=["0"]))
+    assert with_digital[0].weight is with_digital[2].weight
 
 
 class BySize(nn.Module):
@@ -159,7 +167,12 @@ def test_where_only_its_inputs_tell_the_axis_of_a_batch_norm_they_are_refused():
     analog = convert(model, ideal_arrays(FINE), Mapping(FINE))
     with pytest.raises(InputError, match="exclude its layer"):
         analog(x)
-    convert(copy.deepcopy(to_digital(analog)), ideal_arrays(FINE), Mapping(FINE))
+    digital = to_digital(analog)
+    convert(copy.deepcopy(digital), ideal_arrays(FINE), Mapping(FINE))
+    traced = torch.fx.symbolic_trace(digital)
+    assert torch.equal(traced(x[:, 0]), digital(x[:, 0]))
+    with pytest.raises(InputError, match="exclude its layer"):
+        traced(x)
     assert analog(x[:, 0]).shape == (7, 4)
 
 
@@ -172,6 +185,39 @@ def test_a_transformer_layer_computes_on_arrays_in_inference_too():
         shown = analog(x)
     torch.testing.assert_close(shown, analog(x))
     assert not torch.allclose(shown, model(x), atol=1e-3)
+
+
+def test_transformer_layers_with_padding_do_so_too():
+    torch.manual_seed(0)
+    layer, x = nn.TransformerEncoderLayer(8, 2, 12, batch_first=True), inputs(2, 3, 8)
+    model, padding = nn.TransformerEncoder(layer, 2).eval(), torch.tensor([[False, False, True], [False] * 3])
+    settings = LayerSettings(16, 12, 2, TILE.currents, signed=True)
+    analog = convert(model, ideal_arrays(settings), Mapping(settings))
+    with torch.no_grad():
+        shown = analog(x, src_key_padding_mask=padding)
+    torch.testing.assert_close(shown, analog(x, src_key_padding_mask=padding))
+    one = convert(model, ideal_arrays(settings), Mapping.of(settings, excluded=["layers.0.*"]))
+    assert [part.activation_relu_or_gelu for part in one.layers] == [1, 0]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_calibration_is_exact_under_mixed_precision(way):
+    exact, mixed, x = *(twin(perceptron(), **WAYS[way]) for _ in range(2)), inputs(9, 20)
+    calibrate(exact, x, reference=perceptron())
+    with torch.autocast("cpu", torch.bfloat16):
+        calibrate(mixed, x, reference=perceptron())
+    assert all(torch.equal(a, b) for a, b in zip(exact.buffers(), mixed.buffers(), strict=True))
+
+
+def test_shapes_alone_are_computed_on_no_device():
+    model = convert(perceptron(), ideal_arrays(TILE), Mapping(TILE)).to("meta")
+    assert model(torch.empty(3, 20, device="meta")).shape == (3, 5)
+
+
+def test_further_parameters_of_a_layer_do_not_matter():
+    model = nn.Sequential(nn.Linear(6, 4))
+    model[0].register_parameter("extra", nn.Parameter(torch.ones(3)))
+    assert twin(model)(inputs(2, 6)).shape == (2, 4)
 
 
 @pytest.mark.parametrize(
@@ -224,3 +270,5 @@ def test_states_of_chips_and_of_networks_are_told_apart():
     order_rows(model, inputs(9, 20))
     with pytest.raises(RuntimeError, match="programmed here alone"):
         chip.load_state_dict(model.state_dict(), strict=False)
+    chip.load_state_dict({"0.gain": torch.full((12,), 2.0)}, strict=False)
+    assert float(chip[0].gain[0]) == 2

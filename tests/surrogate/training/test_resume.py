@@ -15,6 +15,7 @@ from tiny_run import EPOCHS, Shown, adam_recipe, data, images, recipe
 from torch import nn
 
 from surrogate.errors import InputError
+from surrogate.fast.library import library
 from surrogate.training.checkpoint import checkpoints, load_checkpoint
 from surrogate.training.recipe import Adam, Distillation, TrainingRecipe
 from surrogate.training.session import Observer, train_in
@@ -291,13 +292,23 @@ def test_a_run_that_starts_again_keeps_its_own_checkpoints(tmp_path):
     assert [path.name for path in checkpoints(tmp_path)] == ["checkpoint-000000004.pt"]
 
 
-def test_another_start_is_told_where_circumstances_differ_too(tmp_path, monkeypatch):
-    """What was calibrated on other threads may differ in its last bits."""
+@pytest.mark.parametrize(
+    ("which", "here", "says"),
+    [
+        ("torch.get_num_threads", 7, "threads 1 instead of 7"),
+        ("torch.backends.cpu.get_cpu_capability", "OLD", 'instead of "OLD"'),
+        ("surrogate.training.session.library", None, 'instead of "none"'),
+    ],
+)
+def test_another_start_is_told_where_circumstances_differ_too(tmp_path, monkeypatch, which, here, says):
+    """What was calibrated elsewhere may differ in its last bits."""
+    if library() is None and here is None:
+        pytest.skip("no fused kernels here")
     train_in(tmp_path, some_trainer())
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 7)
+    monkeypatch.setattr(which, lambda: here)
     told = Stop()
     train_in(tmp_path, some_trainer(start=1), observer=told)
-    assert "threads 1 instead of 7" in told.told[0] and "training.start" in told.told[1]
+    assert says in told.told[0] and "training.start" in told.told[1]
 
 
 def test_other_circumstances_are_told(tmp_path):
