@@ -152,7 +152,7 @@ class Weights(Section):
 
 
 class Levels(Section):
-    """What cross-validation must reach for a surrogate to be usable (DESIGN §5, trust)."""
+    """What cross-validation must reach for a surrogate to be usable."""
 
     ser: Level = 45.0
     ser_centred: Level = 40.0

@@ -1,4 +1,4 @@
-"""Figures of agreement between predicted and true charges (DESIGN terms)."""
+"""Figures of agreement between predicted and true charges (docs/glossary.md)."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from netlists.design import Design
 from netlists.graph import far_row, near_row
 
 PITCH_UM = 1.4
-"""Distance of word lines and of bit lines (DESIGN: 180-nm class process)."""
+"""Distance of word lines and of bit lines (a 180-nm class process)."""
 
 WORD_LINE_UM = 0.23
 BIT_LINE_UM = 0.28

@@ -25,7 +25,7 @@ USER_BLOCK = 512
 
 @dataclass(frozen=True)
 class DataSet:
-    """Results of a campaign: n runs of B cell matrices [N, M], p slots in all (see DESIGN terms)."""
+    """Results of a campaign: n runs of B cell matrices [N, M], p slots in all (docs/glossary.md)."""
 
     duration: NDArray[np.float64]
     """[n, N] s"""
