@@ -54,12 +54,9 @@ def convert(model: nn.Module, surrogate: Surrogate, mapping: Mapping) -> nn.Modu
         if settings is None:
             return None
         try:
-            new = analog_layer(module, surrogate, settings, shared)
+            return analog_layer(module, surrogate, settings, shared).train(module.training)
         except InputError as error:
             raise InputError(f"layer {name or type(module).__name__}: {error}") from None
-        for key in ("weight", "bias"):
-            setattr(new, key, getattr(module, key))  # what is tied to it stays so
-        return new.train(module.training)
 
     twin = replaced(twin, analog)
     for module in twin.modules():
@@ -73,7 +70,8 @@ def convert(model: nn.Module, surrogate: Surrogate, mapping: Mapping) -> nn.Modu
 def analog_layer(
     layer: nn.Module, surrogate: Surrogate, settings: LayerSettings, shared: Shared | None = None
 ) -> AnalogLayer:
-    """The twin of one ``nn.Linear``, ``nn.Conv1d`` or ``nn.Conv2d``; equal kinds of arrays are kept in ``shared``."""
+    """The twin of one ``nn.Linear``, ``nn.Conv1d`` or ``nn.Conv2d``, which takes over its parameters; equal kinds of
+    arrays are kept in ``shared``."""
     currents = settings.currents
     key = (settings.rows, settings.columns, currents, settings.products, settings.weights)
     shared = {} if shared is None else shared

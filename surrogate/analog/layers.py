@@ -51,10 +51,10 @@ class AnalogLayer(nn.Module):
     chip: Tensor | None
 
     def __init__(
-        self, weight: Tensor, bias: Tensor | None, groups: int, arrays: Arrays, settings: LayerSettings
+        self, layer: nn.Linear | Convolution, groups: int, arrays: Arrays, settings: LayerSettings
     ) -> None:
         super().__init__()
-        given, weight = weight, weight.detach()
+        weight = layer.weight.detach()
         if not 0 < float(weight.abs().amax()) < float("inf"):
             raise InputError("weights: all zero or not finite: give a trained layer")
         outputs, encoding = weight.shape[0], arrays.encoding
@@ -67,8 +67,7 @@ class AnalogLayer(nn.Module):
         )  # fmt: skip
         self.register_buffer("order", None)
         self.register_buffer("line_spacing", torch.tensor(settings.spacing) if settings.spacing > 1 else None)
-        self.weight = nn.Parameter(weight.clone(), given.requires_grad)
-        self.bias = None if bias is None else nn.Parameter(bias.detach().clone(), bias.requires_grad)
+        self.weight, self.bias = layer.weight, layer.bias
         self._register_range("span", initial_span(settings, self.tiling, weight, self.by_rows(weight)))
         self._register_range("input_range", torch.ones((), dtype=weight.dtype))
         self.register_buffer("gain", torch.ones(outputs, dtype=weight.dtype))
@@ -297,7 +296,7 @@ class AnalogLinear(AnalogLayer):
     kind = "linear"
 
     def __init__(self, layer: nn.Linear, arrays: Arrays, settings: LayerSettings) -> None:
-        super().__init__(layer.weight, layer.bias, 1, arrays, settings)
+        super().__init__(layer, 1, arrays, settings)
         self.in_features, self.out_features = layer.in_features, layer.out_features
 
     def digital(self) -> nn.Linear:
@@ -336,7 +335,7 @@ class AnalogConv(AnalogLayer):
     kind = "conv"
 
     def __init__(self, layer: Convolution, arrays: Arrays, settings: LayerSettings) -> None:
-        super().__init__(layer.weight, layer.bias, layer.groups, arrays, settings)
+        super().__init__(layer, layer.groups, arrays, settings)
         self.of_type: type[Convolution] = type(layer)
         self.in_channels, self.out_channels = layer.in_channels, layer.out_channels
         self.kernel_size, self.stride, self.dilation = layer.kernel_size, layer.stride, layer.dilation
