@@ -77,7 +77,8 @@ def test_a_checkout_that_is_not_set_up_says_so_and_leaves_the_shell_alone(checko
 def test_help_sets_up_nothing(tmp_path: Path, name: str, option: str) -> None:
     (tmp_path / "scripts").mkdir()
     (tmp_path / "scripts/setup.sh").write_text("touch set-up; return 1\n", encoding="utf-8")
-    shutil.copy(SCRIPTS / name, tmp_path / "scripts")
+    for part in (name, "help.sh"):
+        shutil.copy(SCRIPTS / part, tmp_path / "scripts")
     command = ["bash", f"scripts/{name}", option]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0 and f"scripts/{name}" in done.stdout and "#" not in done.stdout

@@ -14,8 +14,7 @@ from torch import Tensor, nn
 
 from surrogate.analog.convert import analog_layers, folded, to_digital
 from surrogate.analog.layers import AnalogLayer
-from surrogate.analog.observed import Hook, Shown, evaluated, hooked, observed
-from surrogate.analog.precision import exact
+from surrogate.analog.observed import Hook, Shown, hooked, inference, observed
 from surrogate.analog.programming import deployed
 from surrogate.analog.pulses import input_range
 from surrogate.analog.ways import shown_charges
@@ -53,7 +52,7 @@ def calibrate_outputs(model: nn.Module, inputs: Tensor, reference: nn.Module) ->
     layers = analog_layers(model)
     shown = observed(reference, layers, inputs)
     _reset(layers)
-    with torch.no_grad(), exact(inputs.device), evaluated(model), hooked(_gains(layers, shown)):
+    with inference(model, inputs), hooked(_gains(layers, shown)):
         model(inputs)
 
 
@@ -95,7 +94,7 @@ def _run(
     """Run ``inputs`` through ``model``, converters of each layer calibrated before it, ``hooks`` called after it."""
     converters = [m.register_forward_pre_hook(_calibrate_converter, with_kwargs=True) for m in layers.values()]
     try:
-        with torch.no_grad(), exact(inputs.device), evaluated(model), hooked(hooks):
+        with inference(model, inputs), hooked(hooks):
             model(inputs)
     finally:
         for handle in converters:

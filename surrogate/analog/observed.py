@@ -62,9 +62,16 @@ def observed(model: nn.Module, names: Iterable[str], inputs: Tensor) -> dict[str
     """
     if inputs.numel() == 0:
         raise InputError(f"inputs {tuple(inputs.shape)}: none to calibrate by: give a few hundred")
-    with torch.no_grad(), exact(inputs.device), evaluated(model), watched(model, names) as shown:
+    with inference(model, inputs), watched(model, names) as shown:
         model(inputs)
     return dict(shown)
+
+
+@contextmanager
+def inference(model: nn.Module, inputs: Tensor) -> Iterator[None]:
+    """``model`` in evaluation mode for ``inputs``, without gradients and ``torch.autocast``."""
+    with torch.no_grad(), exact(inputs.device), evaluated(model):
+        yield
 
 
 @contextmanager

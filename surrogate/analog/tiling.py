@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from rich.table import Table
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from surrogate.analog.observed import evaluated, hooked
+from surrogate.analog.observed import Hook, hooked, inference
 from surrogate.errors import InputError
 
 if TYPE_CHECKING:
@@ -167,13 +167,13 @@ def summary(model: nn.Module, image: Tensor) -> Summary:
     analog = {name: m for name, m in model.named_modules() if isinstance(m, AnalogLayer)}
     calls = dict.fromkeys(analog, 0)
 
-    def counter(name: str) -> Any:
+    def counter(name: str) -> Hook:
         def count(layer: AnalogLayer, given: Tensor, _out: Tensor) -> None:
             calls[name] += layer.vmms(given)
 
         return count
 
-    with torch.no_grad(), evaluated(model), hooked({layer: counter(name) for name, layer in analog.items()}):
+    with inference(model, image), hooked({layer: counter(name) for name, layer in analog.items()}):
         model(image)
     rows = tuple(_row(name, analog[name], calls[name]) for name in analog)
     return Summary(rows, tuple(_digital(model.named_modules())))
